@@ -1,0 +1,65 @@
+import { type BridgeEvent, BUCKETS } from '@codex-bridge/contracts'
+import type { Bus } from './connection.ts'
+import { followEvents } from './event.follower.ts'
+import { EventLog } from './event.log.ts'
+import { JsonBucket } from './json.bucket.ts'
+
+/** How often a moved checkpoint is stored, in milliseconds. Reactions are idempotent, so an old one only costs a re-read. */
+const CHECKPOINT_EVERY_MS = 1000
+
+type Checkpoint = { seq: number }
+
+export type ReactorOptions = {
+  bus: Bus
+  /** Names the checkpoint. */
+  name: string
+  filter?: string
+  signal: AbortSignal
+  observe?: (problem: string) => void
+}
+
+/**
+ * Hands every event to a reaction, in order, from where the last run stopped. The reaction is run at least once per event:
+ * it must do nothing the second time. One process per name at a time (see runAsLeader).
+ */
+export const runReactor = async (options: ReactorOptions, react: (event: BridgeEvent) => Promise<void>): Promise<void> => {
+  const checkpoints = await JsonBucket.open<Checkpoint>(options.bus, BUCKETS.settings)
+  const key = `checkpoint.${options.name}`
+  let done = await resumePoint(options.bus, (await checkpoints.get(key))?.value.seq ?? 0)
+  let stored = done
+  const store = async () => {
+    if (done === stored) return
+    const seq = done
+    await checkpoints.put(key, { seq }).then(
+      () => {
+        stored = seq
+      },
+      (error: unknown) => options.observe?.(`checkpoint not stored: ${String(error)}`),
+    )
+  }
+  const timer = setInterval(() => void store(), CHECKPOINT_EVERY_MS)
+  try {
+    await followEvents(
+      options.bus,
+      {
+        from: done + 1,
+        signal: options.signal,
+        ...(options.filter && { filter: options.filter }),
+        ...(options.observe && { observe: options.observe }),
+      },
+      async (event) => {
+        await react(event)
+        done = event.seq
+      },
+    )
+  } finally {
+    clearInterval(timer)
+    await store()
+  }
+}
+
+/** A checkpoint beyond the end belongs to a stream that was replaced: start over rather than wait for ever. */
+export const resumePoint = async (bus: Bus, checkpoint: number): Promise<number> => {
+  const { lastSeq } = await new EventLog(bus).extent()
+  return checkpoint > lastSeq ? 0 : checkpoint
+}

@@ -1,0 +1,60 @@
+import { BridgeError, type ErrorBody, isErrorCode } from '@codex-bridge/contracts'
+import { RequestStrategy } from 'nats'
+import { decodeJson, decodeText, encodeJson } from './codec.ts'
+import type { Bus } from './connection.ts'
+import { isNoResponders, isTimeout } from './nats.errors.ts'
+
+/** Nobody listens on the subject: for a session, the lane has none. */
+export class NoRespondersError extends BridgeError {
+  constructor(subject: string) {
+    super('bus_unavailable', `Nothing answers on ${subject}`)
+    this.name = 'NoRespondersError'
+  }
+}
+
+/**
+ * Sends a request and returns the reply's JSON text untouched.
+ * @throws NoRespondersError at once when nobody listens; BridgeError `command_timeout` when the deadline passes (the command
+ * may have run), or the code the service answered with
+ */
+export const requestText = async (bus: Bus, subject: string, body: unknown, timeoutMs = bus.timeoutMs): Promise<string> => {
+  const reply = await bus.nc.request(subject, encodeJson(body), { timeout: timeoutMs }).catch((error: unknown) => {
+    if (isNoResponders(error)) throw new NoRespondersError(subject)
+    if (isTimeout(error)) throw new BridgeError('command_timeout', `No answer on ${subject} within ${timeoutMs} ms`)
+    throw new BridgeError('bus_unavailable', undefined, { cause: error })
+  })
+  if (reply.headers?.has('Nats-Service-Error')) throw errorOf(reply.headers.get('Nats-Service-Error'), reply.data)
+  return decodeText(reply.data)
+}
+
+/** As requestText, parsed. The shape is the caller's claim: both ends share the schema in contracts. */
+export const requestJson = async <T>(bus: Bus, subject: string, body: unknown, timeoutMs?: number): Promise<T> =>
+  JSON.parse(await requestText(bus, subject, body, timeoutMs)) as T
+
+/** Asks everyone who listens and returns the answers that came within `waitMs`. */
+export const requestMany = async <T>(bus: Bus, subject: string, body: unknown, waitMs: number): Promise<T[]> => {
+  const answers: T[] = []
+  try {
+    const replies = await bus.nc.requestMany(subject, encodeJson(body), {
+      maxWait: waitMs,
+      strategy: RequestStrategy.JitterTimer,
+      jitter: 100,
+    })
+    for await (const reply of replies) {
+      if (!reply.headers?.has('Nats-Service-Error') && reply.data.length > 0) answers.push(decodeJson(reply.data) as T)
+    }
+  } catch (error) {
+    if (!isNoResponders(error)) throw new BridgeError('bus_unavailable', undefined, { cause: error })
+  }
+  return answers
+}
+
+const errorOf = (code: string, data: Uint8Array): BridgeError => {
+  let body: Partial<ErrorBody> = {}
+  try {
+    body = decodeJson(data) as Partial<ErrorBody>
+  } catch {
+    // A reply cut short still has its code in the header.
+  }
+  return new BridgeError(isErrorCode(code) ? code : 'internal_error', body.message, { details: body.details })
+}

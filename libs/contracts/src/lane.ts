@@ -1,0 +1,113 @@
+import { type Static, Type } from 'typebox'
+import { CommandRecord } from './command-record.ts'
+import { LaneId, Nullable, Timestamp } from './ids.ts'
+
+export const LANE_STATUSES = [
+  'idle',
+  'starting',
+  'running',
+  'needs_approval',
+  'verifying',
+  'done',
+  'failed',
+  'blocked',
+  'interrupted',
+] as const
+export const LaneStatus = Type.Enum([...LANE_STATUSES])
+export type LaneStatus = (typeof LANE_STATUSES)[number]
+
+export const ReadinessMode = Type.Enum(['strict', 'lenient'])
+export type ReadinessMode = Static<typeof ReadinessMode>
+export const PreferredSurface = Type.Enum(['mac-app', 'vscode', 'cli', 'any'])
+export type PreferredSurface = Static<typeof PreferredSurface>
+export const Surface = Type.Enum(['mac-app', 'vscode', 'cli', 'unknown'])
+export type Surface = Static<typeof Surface>
+
+/** Why a lane has its status: a code of the closed list in the docs, words for a person, optional evidence. */
+export const StatusReason = Type.Object({
+  code: Type.String(),
+  message: Type.String(),
+  details: Type.Optional(Type.Unknown()),
+})
+export type StatusReason = Static<typeof StatusReason>
+
+const AbsolutePath = Type.String({ pattern: '^/', maxLength: 4096, description: 'Absolute path on the runner' })
+const Lines = (what: string) => Type.Array(Type.String({ minLength: 1, maxLength: 8192 }), { maxItems: 64, description: what })
+
+/** What a client may say about a lane when it creates one. */
+export const laneFields = {
+  projectId: Type.String({ minLength: 1, maxLength: 256 }),
+  title: Type.String({ minLength: 1, maxLength: 512, description: 'Becomes the name of the thread' }),
+  repoRoot: AbsolutePath,
+  branch: Type.String({ minLength: 1, maxLength: 512 }),
+  worktreePath: AbsolutePath,
+  threadId: Type.String({ minLength: 1, maxLength: 128 }),
+  model: Type.String({ minLength: 1, maxLength: 128 }),
+  readinessMode: ReadinessMode,
+  preferredSurface: PreferredSurface,
+  requirePreferredSurface: Type.Boolean(),
+  acceptanceCriteria: Lines('Given to the thread as developer instructions and returned with the completion'),
+  verificationCommands: Lines('Run by the bridge in the workspace after a completed turn'),
+}
+
+/** Post-state of the lane aggregate, carried by every event on `lane.evt.{laneId}.lane`. */
+export const LaneState = Type.Object({
+  laneId: LaneId,
+  /** Id of the `lane.created` event: tells a re-created lane apart from its predecessor of the same id. */
+  incarnation: Type.String(),
+  projectId: Nullable(laneFields.projectId),
+  title: Nullable(laneFields.title),
+  repoRoot: Nullable(laneFields.repoRoot),
+  branch: Nullable(laneFields.branch),
+  worktreePath: Nullable(laneFields.worktreePath),
+  threadId: Nullable(laneFields.threadId),
+  model: Nullable(laneFields.model),
+  readinessMode: ReadinessMode,
+  preferredSurface: PreferredSurface,
+  requirePreferredSurface: Type.Boolean(),
+  surface: Surface,
+  acceptanceCriteria: laneFields.acceptanceCriteria,
+  verificationCommands: laneFields.verificationCommands,
+  status: LaneStatus,
+  statusReason: Nullable(StatusReason),
+  statusSince: Timestamp,
+  createdAt: Timestamp,
+  updatedAt: Timestamp,
+  deleted: Type.Boolean(),
+  /** Stream sequence of the last session or approval event folded into the status: makes re-processing a no-op. */
+  appliedSeq: Type.Integer({ minimum: 0 }),
+  commands: Type.Array(CommandRecord),
+})
+export type LaneState = Static<typeof LaneState>
+
+/** A lane as the API shows it: the lane aggregate joined with what its session and approvals say. */
+export const Lane = Type.Object(
+  {
+    laneId: LaneId,
+    projectId: LaneState.properties.projectId,
+    title: LaneState.properties.title,
+    repoRoot: LaneState.properties.repoRoot,
+    branch: LaneState.properties.branch,
+    worktreePath: LaneState.properties.worktreePath,
+    threadId: LaneState.properties.threadId,
+    model: LaneState.properties.model,
+    status: LaneStatus,
+    statusReason: LaneState.properties.statusReason,
+    statusSince: Timestamp,
+    blockedReason: Nullable(StatusReason),
+    activeTurnId: Nullable(Type.String()),
+    sessionRunning: Type.Boolean(),
+    pendingApprovals: Type.Integer({ minimum: 0 }),
+    readinessMode: ReadinessMode,
+    preferredSurface: PreferredSurface,
+    requirePreferredSurface: Type.Boolean(),
+    surface: Surface,
+    acceptanceCriteria: laneFields.acceptanceCriteria,
+    verificationCommands: laneFields.verificationCommands,
+    createdAt: Timestamp,
+    updatedAt: Timestamp,
+    seq: Type.Integer({ minimum: 0, description: 'Stream sequence of the last event shown here; usable as minSeq' }),
+  },
+  { $id: 'Lane', description: 'A unit of work and its live context' },
+)
+export type Lane = Static<typeof Lane>

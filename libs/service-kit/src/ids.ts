@@ -1,0 +1,27 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { monotonicFactory } from 'ulid'
+
+const ulid = monotonicFactory()
+
+/** Id and time for an event; ids of one process sort in the order they were made. */
+export const stampEvent = (): { id: string; ts: string } => ({ id: `evt_${ulid()}`, ts: new Date().toISOString() })
+
+export const newId = (prefix: 'wh' | 'lane' | 'apr' | 'dlv'): string =>
+  prefix === 'lane' ? `lane-${ulid().toLowerCase()}` : `${prefix}_${ulid()}`
+
+export const newCommandId = (): string => `cmd_${randomUUID()}`
+
+/** Identifies what a command asks for: the same id with another fingerprint is a reused key. */
+export const fingerprint = (verb: string, body: unknown): string =>
+  createHash('sha256').update(verb).update('\0').update(canonicalJson(body)).digest('base64url').slice(0, 16)
+
+/** A lane id that follows from a command id, so that a retried create without a lane id meets its first try. */
+export const laneIdOfCommand = (commandId: string): string => `lane-${createHash('sha256').update(commandId).digest('hex').slice(0, 24)}`
+
+/** JSON with sorted keys: two bodies that mean the same have the same text. */
+export const canonicalJson = (value: unknown): string =>
+  JSON.stringify(value, (_key, inner: unknown) =>
+    inner !== null && typeof inner === 'object' && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([left], [right]) => (left < right ? -1 : 1)))
+      : inner,
+  )

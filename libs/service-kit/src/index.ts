@@ -1,0 +1,6 @@
+export * from './environment.ts'
+export * from './identity.ts'
+export * from './ids.ts'
+export * from './lifecycle.ts'
+export * from './logger.ts'
+export * from './service.context.ts'
