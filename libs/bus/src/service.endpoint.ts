@@ -1,5 +1,5 @@
 import { BridgeError, type CommandService, subjects, validator } from '@codex-bridge/contracts'
-import { headers, type Msg, type Service } from 'nats'
+import { headers, type Msg, nuid, type Service } from 'nats'
 import type { Static, TSchema } from 'typebox'
 import { decodeJson, encodeJson } from './codec.ts'
 import type { Bus } from './connection.ts'
@@ -17,7 +17,11 @@ export type Handler<T extends TSchema> = (request: Static<T>) => Promise<unknown
 /** What one request cost, for the log and the metrics. */
 export type ServedRequest = { subject: string; ms: number; error: BridgeError | undefined }
 
-export type ServeOptions = { observe?: (served: ServedRequest) => void }
+export type ServeOptions = {
+  observe?: (served: ServedRequest) => void
+  /** Every instance answers, instead of one of the queue group. */
+  everyone?: boolean
+}
 
 /** A set of endpoints that can be taken off the bus in an orderly way. */
 export type Endpoints = {
@@ -98,7 +102,8 @@ export const serve = async <R extends Record<string, TSchema>>(
   const service: Service = await bus.nc.services.add({
     name: about.name,
     version: about.version,
-    queue: 'q',
+    // The framework knows no endpoint without a queue group; a group of one makes every instance answer.
+    queue: options.everyone ? nuid.next() : 'q',
     ...(about.metadata && { metadata: about.metadata }),
   })
   for (const [verb, handler] of Object.entries(handlers)) {

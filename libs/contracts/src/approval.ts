@@ -42,6 +42,7 @@ export const Approval = Type.Object(
     turnId: Nullable(Type.String()),
     itemId: Nullable(Type.String()),
     epoch: Type.Integer({ minimum: 0 }),
+    raisedSeq: Type.Integer({ minimum: 0, description: 'Sequence of the session event that raised it' }),
     request: Type.Record(Type.String(), Type.Unknown(), {
       description: 'What is needed to decide: command and cwd, file changes, questions, permissions, form schema',
     }),
@@ -66,7 +67,7 @@ export const ApprovalsState = Type.Object({
   incarnation: Type.String(),
   pending: Type.Array(Approval),
   ended: Type.Array(Approval),
-  /** Stream sequence of the last session event folded in: makes re-processing a no-op. */
+  /** Sequence of the last raised request folded in: makes re-processing a no-op. */
   appliedSeq: Type.Integer({ minimum: 0 }),
 })
 export type ApprovalsState = Static<typeof ApprovalsState>

@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox'
 import { DecisionBody } from './approval.ts'
 import { LaneId, Nullable } from './ids.ts'
 import { Lane, LaneState, laneFields } from './lane.ts'
-import { Session, TurnReceipt } from './session.ts'
+import { Session, type SessionState, TurnReceipt } from './session.ts'
 
 /** Ties a retry to its first try: from `Idempotency-Key`, else made by the gateway. */
 export const CommandId = Type.String({ pattern: '^[\\x21-\\x7e]{1,128}$' })
@@ -39,6 +39,13 @@ export type InterruptBody = Static<typeof InterruptBody>
 
 /** A body for routes that take none: `{}` or nothing. */
 export const EmptyBody = Type.Object({}, { $id: 'EmptyBody', additionalProperties: false })
+
+/** The thread a session works on, as Codex named it. */
+export const ThreadSummary = Type.Object(
+  { id: Type.String(), name: Nullable(Type.String()), cwd: Nullable(Type.String()) },
+  { $id: 'ThreadSummary' },
+)
+export type ThreadSummary = Static<typeof ThreadSummary>
 
 export const StartVisibleResult = Type.Object(
   {
@@ -99,6 +106,9 @@ export const RunnerRequests = {
 } as const
 export type RunnerVerb = keyof typeof RunnerRequests
 export type RunnerRequest<V extends RunnerVerb> = Static<(typeof RunnerRequests)[V]>
+
+/** What a runner answers about a live session. */
+export type SessionReply = { session: SessionState; thread: ThreadSummary | null; seq: number }
 
 /** lane.cmd.codex.* */
 export const CodexRequests = {

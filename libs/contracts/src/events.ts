@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { LaneId, Nullable, Timestamp } from './ids.ts'
+import { type Aggregate, LaneId, Nullable, Timestamp } from './ids.ts'
 
 /** The event catalogue: every type the bridge itself names, by the aggregate that owns it, with what it means. */
 export const EVENT_TYPES = {
@@ -29,6 +29,7 @@ export const EVENT_TYPES = {
     'lane.turn.requested': 'A prompt was accepted and stored, before Codex hears of it',
     'lane.turn.started': 'Codex runs the turn',
     'lane.turn.steered': 'Input was added to the running turn',
+    'lane.turn.stalled': 'The turn made no progress for too long; the bridge interrupts it',
     'lane.turn.completed': 'The canonical end of a turn: exactly one per turn, however it ended',
     'lane.turn.skipped.readiness_deferred': 'The kickoff was not sent: the thread is not ready',
     'lane.verification.started': 'The bridge runs the verification commands',
@@ -48,6 +49,13 @@ export type LaneEventType = keyof (typeof EVENT_TYPES)['lane']
 export type SessionEventType = keyof (typeof EVENT_TYPES)['session'] | `lane.${string}.notification`
 export type ApprovalEventType = keyof (typeof EVENT_TYPES)['approval']
 export type EventType = LaneEventType | SessionEventType | ApprovalEventType
+
+const laneTypes: ReadonlySet<string> = new Set(Object.keys(EVENT_TYPES.lane))
+const approvalTypes: ReadonlySet<string> = new Set(Object.keys(EVENT_TYPES.approval))
+
+/** Which aggregate an event belongs to. Forwarded notifications are the session's. */
+export const aggregateOf = (eventType: string): Aggregate =>
+  laneTypes.has(eventType) ? 'lane' : approvalTypes.has(eventType) ? 'approval' : 'session'
 
 /** Type of a forwarded app-server notification: `turn/started` → `lane.turn.started.notification`. */
 export const notificationEventType = (method: string): `lane.${string}.notification` => `lane.${method.replaceAll('/', '.')}.notification`

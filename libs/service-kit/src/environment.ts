@@ -49,3 +49,13 @@ export const problemLines = (error: unknown): string[] => {
     ? listed.map((entry) => (typeof entry === 'string' ? entry : `${entry.path.slice(1)}: ${entry.message}`))
     : [problem.message]
 }
+
+/** As readEnvironment for a process about to start: prints every problem on stderr, one a line, and ends with 78 (EX_CONFIG). */
+export const configOrExit = <T extends TSchema>(schema: T): Static<T> => {
+  try {
+    return readEnvironment(schema, process.env)
+  } catch (error) {
+    for (const line of problemLines(error)) process.stderr.write(`configuration: ${line}\n`)
+    process.exit(78)
+  }
+}

@@ -1,0 +1,69 @@
+import { execFile } from 'node:child_process'
+
+/** Variables of the bridge's own that no child, and no command a model runs in it, may see. */
+const BRIDGE_VARIABLES = /^(BRIDGE|NATS|REDIS)_/
+const PROBE_TIMEOUT_MS = 2000
+
+export interface AppServerEnvOptions {
+  codexHome: string
+  /** Added last, unfiltered. */
+  env?: Readonly<Record<string, string>>
+  /** Exact names to strip besides BRIDGE_*, NATS_* and REDIS_*. */
+  stripEnv?: readonly string[]
+}
+
+/** Environment of the child: the given one without the bridge's secrets, with CODEX_HOME. */
+export function appServerEnv(base: NodeJS.ProcessEnv, options: AppServerEnvOptions): Record<string, string> {
+  const strip = new Set(options.stripEnv)
+  const env: Record<string, string> = {}
+  for (const [name, value] of Object.entries(base)) {
+    if (value !== undefined && !BRIDGE_VARIABLES.test(name) && !strip.has(name)) {
+      env[name] = value
+    }
+  }
+  return { ...env, ...options.env, CODEX_HOME: options.codexHome }
+}
+
+export interface AppServerArgsOptions {
+  /** Dotted config path → TOML value, as `codex -c` takes them, e.g. `{ "model": "\"gpt-5.5\"" }`. */
+  configOverrides?: Readonly<Record<string, string>>
+  disableFeatures?: readonly string[]
+  enableFeatures?: readonly string[]
+  /** Further arguments after `app-server`. */
+  args?: readonly string[]
+}
+
+/** Arguments of the codex binary for a stdio app-server. */
+export function appServerArgs(options: AppServerArgsOptions): string[] {
+  return [
+    'app-server',
+    ...Object.entries(options.configOverrides ?? {}).flatMap(([key, value]) => ['-c', `${key}=${value}`]),
+    ...(options.enableFeatures ?? []).flatMap((feature) => ['--enable', feature]),
+    ...(options.disableFeatures ?? []).flatMap((feature) => ['--disable', feature]),
+    ...(options.args ?? []),
+  ]
+}
+
+let deathSignalProbe: Promise<boolean> | undefined
+
+/**
+ * The command line that binds a child to its parent's life. Where util-linux `setpriv` works the kernel sends the child SIGTERM
+ * when the parent dies, however it dies; setpriv replaces itself by the binary, so the pid stays the child's. (Precisely: when the
+ * parent's *thread* that spawned it ends, so spawn from the main thread.) Elsewhere only the end of its stdin tells the child.
+ */
+export async function boundToParent(binary: string, args: readonly string[]): Promise<{ command: string; args: string[] }> {
+  deathSignalProbe ??= probeDeathSignal()
+  return (await deathSignalProbe)
+    ? { command: 'setpriv', args: ['--pdeathsig', 'TERM', '--', binary, ...args] }
+    : { command: binary, args: [...args] }
+}
+
+/** Tried and not looked up: busybox has a setpriv without this option. */
+function probeDeathSignal(): Promise<boolean> {
+  if (process.platform !== 'linux') {
+    return Promise.resolve(false)
+  }
+  return new Promise((done) => {
+    execFile('setpriv', ['--pdeathsig', 'TERM', '--', 'true'], { timeout: PROBE_TIMEOUT_MS }, (error) => done(error === null))
+  })
+}

@@ -1,0 +1,141 @@
+import { BridgeError } from '@codex-bridge/contracts'
+import type { Redis } from 'ioredis'
+import { guarded } from './connection.ts'
+import { keys } from './keys.ts'
+
+/** What is stored of a lane: ready JSON texts, so that a read is one lookup and no serialisation. */
+export type Snapshot = {
+  laneId: string
+  /** Stream sequence of the newest event in it: an older snapshot never replaces a newer one. */
+  seq: number
+  /** Sorts the index; the lane's creation time. */
+  createdAt: string
+  lane: string
+  session: string | null
+}
+
+export type Page = { texts: string[]; nextCursor: string | null }
+
+/** Writes a snapshot only over an older one: replays and late writers are harmless. Returns 1 when written. */
+const WRITE_IF_NEWER = `
+local seq = tonumber(redis.call('HGET', KEYS[1], 'seq') or '-1')
+if tonumber(ARGV[1]) <= seq then return 0 end
+redis.call('HSET', KEYS[1], 'seq', ARGV[1], 'lane', ARGV[2], 'session', ARGV[3], 'member', ARGV[4])
+return 1`
+
+/** Lanes per round trip while a filtered list is being read. */
+const BATCH = 200
+
+type WithScript = Redis & { writeSnapshot(key: string, seq: number, lane: string, session: string, member: string): Promise<number> }
+
+const CURSOR = /^[0-9TZ:.-]{10,40}\|[A-Za-z0-9_-]{1,64}$/
+
+/** The read model of lanes and sessions in Redis. Only the projector writes it. */
+export class SnapshotStore {
+  readonly #redis: WithScript
+
+  constructor(redis: Redis) {
+    redis.defineCommand('writeSnapshot', { numberOfKeys: 1, lua: WRITE_IF_NEWER })
+    this.#redis = redis as WithScript
+  }
+
+  /** True while commands can be sent. */
+  get ready(): boolean {
+    return this.#redis.status === 'ready'
+  }
+
+  /** Stores a snapshot and then the checkpoint: a reader that sees the checkpoint sees everything up to it. */
+  async write(snapshot: Snapshot, checkpoint: number): Promise<void> {
+    const member = `${snapshot.createdAt}|${snapshot.laneId}`
+    await guarded(async () => {
+      const written = this.#redis.writeSnapshot(keys.lane(snapshot.laneId), snapshot.seq, snapshot.lane, snapshot.session ?? '', member)
+      const indexed = this.#redis.zadd(keys.index, 0, member)
+      const checked = this.#redis.set(keys.checkpoint, String(checkpoint))
+      await Promise.all([written, indexed, checked])
+    })
+  }
+
+  /** Takes a deleted lane out. */
+  async remove(laneId: string, checkpoint: number): Promise<void> {
+    await guarded(async () => {
+      const member = await this.#redis.hget(keys.lane(laneId), 'member')
+      await Promise.all([
+        this.#redis.del(keys.lane(laneId)),
+        ...(member ? [this.#redis.zrem(keys.index, member)] : []),
+        this.#redis.set(keys.checkpoint, String(checkpoint)),
+      ])
+    })
+  }
+
+  /** Moves the checkpoint alone: an event that changed no lane. */
+  async advance(checkpoint: number): Promise<void> {
+    await guarded(() => this.#redis.set(keys.checkpoint, String(checkpoint)))
+  }
+
+  /** Up to where the log is reflected here; undefined when Redis is empty. */
+  async checkpoint(): Promise<number | undefined> {
+    const text = await guarded(() => this.#redis.get(keys.checkpoint))
+    return text === null ? undefined : Number(text)
+  }
+
+  /** Forgets everything: what is here belongs to another event log. */
+  async clear(): Promise<void> {
+    await this.prune(new Set())
+    await guarded(() => this.#redis.del(keys.index, keys.checkpoint))
+  }
+
+  /** Removes every lane that is not in the set: what a lost deletion left behind. */
+  async prune(laneIds: ReadonlySet<string>): Promise<void> {
+    await guarded(async () => {
+      const members = await this.#redis.zrange(keys.index, '0', '-1')
+      for (const member of members) {
+        const laneId = member.slice(member.indexOf('|') + 1)
+        if (laneIds.has(laneId)) continue
+        await Promise.all([this.#redis.del(keys.lane(laneId)), this.#redis.zrem(keys.index, member)])
+      }
+    })
+  }
+
+  /** JSON text of a lane, undefined where there is none. */
+  async lane(laneId: string): Promise<string | undefined> {
+    return (await guarded(() => this.#redis.hget(keys.lane(laneId), 'lane'))) ?? undefined
+  }
+
+  /** JSON text of a lane's session, undefined where there is no lane or it never had a session. */
+  async session(laneId: string): Promise<string | undefined> {
+    return (await guarded(() => this.#redis.hget(keys.lane(laneId), 'session'))) || undefined
+  }
+
+  /**
+   * Newest lanes first. The order is by creation time and id, so pages stay stable while lanes change.
+   * @param accepts narrows the list; called with the JSON text
+   * @throws BridgeError `invalid_cursor`
+   */
+  async lanes(query: { limit: number; cursor?: string | undefined; accepts?: (text: string) => boolean }): Promise<Page> {
+    if (query.cursor !== undefined && !CURSOR.test(query.cursor)) throw new BridgeError('invalid_cursor')
+    const texts: string[] = []
+    let from = query.cursor === undefined ? '+' : `(${query.cursor}`
+    for (;;) {
+      const members = await guarded(() => this.#redis.zrange(keys.index, from, '-', 'BYLEX', 'REV', 'LIMIT', 0, BATCH))
+      const found = await Promise.all(members.map((member) => this.lane(member.slice(member.indexOf('|') + 1))))
+      for (const [index, text] of found.entries()) {
+        if (text === undefined || (query.accepts && !query.accepts(text))) continue
+        // One more than asked for tells that there is a next page, which starts after the last one shown.
+        if (texts.length === query.limit) return { texts, nextCursor: memberBefore(members, index, from) }
+        texts.push(text)
+      }
+      const last = members.at(-1)
+      if (members.length < BATCH || last === undefined) return { texts, nextCursor: null }
+      from = `(${last}`
+    }
+  }
+
+  /** JSON texts of every session. */
+  async sessions(): Promise<string[]> {
+    const members = await guarded(() => this.#redis.zrange(keys.index, '+', '-', 'BYLEX', 'REV'))
+    const texts = await Promise.all(members.map((member) => this.session(member.slice(member.indexOf('|') + 1))))
+    return texts.filter((text) => text !== undefined)
+  }
+}
+
+const memberBefore = (members: string[], index: number, from: string): string => members[index - 1] ?? from.slice(1)

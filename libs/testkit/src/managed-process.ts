@@ -1,0 +1,191 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { Writable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { findExecutable } from './executable.ts'
+import { parentDeathPrefix, registerGroup, signalGroup, unregisterGroup } from './process.registry.ts'
+
+export interface ProcessExit {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+export interface ManagedProcessOptions {
+  /** A path, or a name looked up on PATH. */
+  command: string
+  args?: readonly string[]
+  /** Used in messages; default the command. */
+  name?: string
+  cwd?: string
+  /** Laid over this process's environment; `undefined` removes a variable. */
+  env?: Readonly<Record<string, string | undefined>>
+  /** Replaces this process's environment instead of being laid over it. */
+  cleanEnv?: boolean
+  /** Ready when this holds for the output so far. With `probe` too, both must hold. */
+  readyWhen?: (output: string) => boolean
+  /** Ready when this returns true; an error means "not yet". Each call must end by itself. */
+  probe?: (managed: ManagedProcess) => boolean | Promise<boolean>
+  /** Default 15000. */
+  readyTimeoutMs?: number
+  /** Time between SIGTERM and SIGKILL in `stop()`; default 5000. */
+  graceMs?: number
+  /** Characters of output kept (the newest); default 256 Ki. */
+  outputLimit?: number
+  stdin?: 'ignore' | 'pipe'
+  onOutput?: (chunk: string, stream: 'stdout' | 'stderr') => void
+}
+
+/** A child in a process group of its own that cannot outlive this process. */
+export class ManagedProcess {
+  readonly name: string
+  readonly pid: number
+  /** Resolves when the process has ended and its last output was read. Never rejects. */
+  readonly exited: Promise<ProcessExit>
+  /** The end of the process, null while it lives. */
+  exit: ProcessExit | null = null
+
+  readonly #child: ChildProcess
+  readonly #options: ManagedProcessOptions
+  readonly #outputLimit: number
+  #output = ''
+  #dropped = 0
+
+  constructor(child: ChildProcess, pid: number, options: ManagedProcessOptions) {
+    this.name = options.name ?? options.command
+    this.pid = pid
+    this.#child = child
+    this.#options = options
+    this.#outputLimit = options.outputLimit ?? 256 * 1024
+    registerGroup(pid)
+    for (const stream of ['stdout', 'stderr'] as const) {
+      child[stream]?.setEncoding('utf8').on('data', (chunk: string) => this.#collect(chunk, stream))
+    }
+    const closed = new Promise<void>((resolve) => child.once('close', () => resolve()))
+    this.exited = new Promise((resolve) => {
+      child.once('exit', (code, signal) => {
+        const exit: ProcessExit = { code, signal }
+        this.exit = exit
+        unregisterGroup(pid)
+        // A grandchild may hold the pipes open long after the process is gone: do not wait for them for ever.
+        void Promise.race([closed, sleep(250, undefined, { ref: false })]).then(() => resolve(exit))
+      })
+    })
+  }
+
+  get running(): boolean {
+    return this.exit === null
+  }
+
+  get stdin(): Writable | null {
+    return this.#child.stdin
+  }
+
+  /** The newest output, both streams in order of arrival. */
+  output(): string {
+    return this.#dropped > 0 ? `[${this.#dropped} characters dropped]\n${this.#output}` : this.#output
+  }
+
+  /** Signals this process only, as an outside killer would; its children are left to their own means. */
+  kill(signal: NodeJS.Signals = 'SIGKILL'): boolean {
+    return this.running && this.#child.kill(signal)
+  }
+
+  /** Signals the whole process group. */
+  killGroup(signal: NodeJS.Signals = 'SIGKILL'): boolean {
+    return this.running && signalGroup(this.pid, signal)
+  }
+
+  /** SIGTERM, after the grace time SIGKILL, then SIGKILL for what is left of the group. Safe to call twice. */
+  async stop(): Promise<ProcessExit> {
+    if (!this.running) {
+      return this.exited
+    }
+    this.kill('SIGTERM')
+    // A stopped process (SIGSTOP) would not see the SIGTERM.
+    this.kill('SIGCONT')
+    const timer = new AbortController()
+    await Promise.race([this.exited, sleep(this.#options.graceMs ?? 5000, undefined, { signal: timer.signal })])
+    timer.abort()
+    if (this.running) {
+      this.killGroup('SIGKILL')
+    } else {
+      signalGroup(this.pid, 'SIGKILL')
+    }
+    return this.exited
+  }
+
+  /** Resolves when the process is ready; rejects with its last output when it ends or the time is over before that. */
+  async ready(): Promise<void> {
+    const { readyWhen, probe, readyTimeoutMs = 15_000 } = this.#options
+    const deadline = performance.now() + readyTimeoutMs
+    let lastProblem = ''
+    while (this.running) {
+      try {
+        const spoke = readyWhen === undefined || readyWhen(this.output())
+        if (spoke && (probe === undefined || (await probe(this)))) {
+          return
+        }
+      } catch (error) {
+        lastProblem = ` (last probe: ${error instanceof Error ? error.message : String(error)})`
+      }
+      if (performance.now() > deadline) {
+        throw new Error(`${this.name} was not ready after ${readyTimeoutMs} ms${lastProblem}\n${this.#tail()}`)
+      }
+      await Promise.race([sleep(20), this.exited])
+    }
+    const { code, signal } = await this.exited
+    throw new Error(`${this.name} ended before it was ready (code ${code}, signal ${signal})\n${this.#tail()}`)
+  }
+
+  #collect(chunk: string, stream: 'stdout' | 'stderr'): void {
+    this.#output += chunk
+    // Cut at twice the limit, so that a chatty process does not cost one copy per chunk.
+    if (this.#output.length > 2 * this.#outputLimit) {
+      const excess = this.#output.length - this.#outputLimit
+      this.#dropped += excess
+      this.#output = this.#output.slice(excess)
+    }
+    this.#options.onOutput?.(chunk, stream)
+  }
+
+  #tail(): string {
+    return this.#output.slice(-4000)
+  }
+}
+
+function environmentOf(options: ManagedProcessOptions): NodeJS.ProcessEnv {
+  const merged = { ...(options.cleanEnv ? {} : process.env), ...options.env }
+  return Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined))
+}
+
+/** Starts a process without waiting until it is ready; `ready()` does that. Rejects when it cannot be started at all. */
+export async function spawnProcess(options: ManagedProcessOptions): Promise<ManagedProcess> {
+  const path = findExecutable(options.command)
+  if (path === undefined) {
+    throw new Error(`${options.command} was not found on PATH or is not executable`)
+  }
+  const [command = path, ...args] = [...parentDeathPrefix(), path, ...(options.args ?? [])]
+  const child = spawn(command, args, {
+    cwd: options.cwd,
+    env: environmentOf(options),
+    detached: true,
+    stdio: [options.stdin ?? 'ignore', 'pipe', 'pipe'],
+  })
+  if (child.pid === undefined) {
+    throw await new Promise<Error>((resolve) => child.once('error', resolve))
+  }
+  child.on('error', () => undefined)
+  return new ManagedProcess(child, child.pid, options)
+}
+
+/** Starts a process and resolves when it is ready; on failure nothing of it is left. */
+export async function startProcess(options: ManagedProcessOptions): Promise<ManagedProcess> {
+  const managed = await spawnProcess(options)
+  try {
+    await managed.ready()
+    return managed
+  } catch (error) {
+    managed.killGroup('SIGKILL')
+    await managed.exited
+    throw error
+  }
+}

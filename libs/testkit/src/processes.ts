@@ -1,0 +1,83 @@
+import { readdirSync, readFileSync } from 'node:fs'
+
+/** One process as /proc shows it. `pid` and `startTime` together name an incarnation; `pid` alone may be reused. */
+export interface ProcessInfo {
+  readonly pid: number
+  readonly ppid: number
+  /** One letter, `Z` for a zombie. */
+  readonly state: string
+  readonly cmdline: readonly string[]
+  /** Clock ticks since boot, field 22 of /proc/<pid>/stat. */
+  readonly startTime: number
+}
+
+/** False where there is no /proc (macOS, Windows): the functions here throw then. */
+export const canListProcesses: boolean = process.platform === 'linux'
+
+function readProcess(pid: number): ProcessInfo | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    // The name, in parentheses, may hold blanks and parentheses itself: fields count from the last one.
+    const [state = '?', ppid, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    const cmdline = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+    return { pid, ppid: Number(ppid), state, cmdline: cmdline.slice(0, -1), startTime: Number(rest[17]) }
+  } catch {
+    return undefined // It ended while we were reading.
+  }
+}
+
+/** All processes of the machine that this user may see, zombies included. */
+export function listProcesses(): ProcessInfo[] {
+  if (!canListProcesses) {
+    throw new Error(`listing processes needs /proc, which ${process.platform} does not have`)
+  }
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .map((entry) => readProcess(Number(entry)))
+    .filter((info) => info !== undefined)
+}
+
+/** The living processes (no zombies) for which the predicate holds, this one excluded. */
+export function findProcesses(predicate: (info: ProcessInfo) => boolean): ProcessInfo[] {
+  return listProcesses().filter((info) => info.state !== 'Z' && info.pid !== process.pid && predicate(info))
+}
+
+/** The environment a process was started with; undefined when it is gone or belongs to another user. */
+export function readEnvironment(pid: number): Record<string, string> | undefined {
+  try {
+    const entries = readFileSync(`/proc/${pid}/environ`, 'utf8')
+      .split('\0')
+      .filter((entry) => entry.includes('='))
+    return Object.fromEntries(
+      entries.map((entry) => {
+        const split = entry.indexOf('=')
+        return [entry.slice(0, split), entry.slice(split + 1)]
+      }),
+    )
+  } catch {
+    return undefined
+  }
+}
+
+/** The living `codex app-server` processes whose CODEX_HOME is the given one. */
+export function findAppServers(codexHome: string): ProcessInfo[] {
+  return findProcesses((info) => info.cmdline.includes('app-server') && readEnvironment(info.pid)?.CODEX_HOME === codexHome)
+}
+
+/** True when every thread of the process is stopped (SIGSTOP), which takes a moment after the signal was sent. */
+export function isStopped(pid: number): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/task`).every((thread) => {
+      const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1')
+      return stat.slice(stat.lastIndexOf(')') + 2).startsWith('T')
+    })
+  } catch {
+    return false
+  }
+}
+
+/** True while the same incarnation of the process lives. */
+export function isAlive(info: Pick<ProcessInfo, 'pid' | 'startTime'>): boolean {
+  const now = readProcess(info.pid)
+  return now !== undefined && now.state !== 'Z' && now.startTime === info.startTime
+}

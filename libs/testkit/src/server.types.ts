@@ -1,0 +1,43 @@
+/** Where a server process finds its things; inside a container these are the container's. */
+export interface ServerPlace {
+  readonly bindAddress: string
+  readonly port: number
+  readonly dataDir: string
+  readonly configPath: string
+}
+
+/** What a host needs to know to run one kind of server. */
+export interface ServerSpec {
+  readonly binary: string
+  readonly image: string
+  readonly containerPort: number
+  /** Words before the arguments in a container, for images whose entry point does not name the server. */
+  readonly containerCommand: readonly string[]
+  /** Fixed port; otherwise a free one is chosen and kept over restarts. */
+  readonly port: number | undefined
+  readonly dataDir: string
+  /** True when the caller chose the directory: a container then has to mount it. */
+  readonly dataDirGiven: boolean
+  readonly configPath: string
+  readonly configText: string | undefined
+  args(place: ServerPlace): string[]
+  /** True when the server at this address answers and, where `pid` is known, is that process. */
+  probe(host: string, port: number, pid: number | undefined): Promise<boolean>
+}
+
+/** One server that can be ended and started again on the same port with the same data. */
+export interface ServerHost {
+  readonly via: 'binary' | 'container'
+  readonly address: string
+  readonly port: number
+  start(): Promise<void>
+  /** Graceful end; `start()` works afterwards. */
+  halt(): Promise<void>
+  /** Resolves when the server is gone. */
+  kill(signal: NodeJS.Signals): Promise<void>
+  pause(): Promise<void>
+  resume(): Promise<void>
+  /** Final: nothing of the server is left. */
+  dispose(): Promise<void>
+  output(): string
+}

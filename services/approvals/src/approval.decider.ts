@@ -1,0 +1,179 @@
+import type { Draft, Version } from '@codex-bridge/bus'
+import {
+  type Approval,
+  type ApprovalEventType,
+  type ApprovalsState,
+  BridgeError,
+  type BridgeEvent,
+  type Decision,
+  type DecisionBody,
+  ENDED_APPROVALS_KEPT,
+  type SessionState,
+} from '@codex-bridge/contracts'
+
+type ApprovalDraft = Draft<ApprovalsState> & { type: ApprovalEventType }
+
+const draft = (type: ApprovalEventType, state: ApprovalsState, approval: Approval, extra: Record<string, unknown> = {}): ApprovalDraft => ({
+  type,
+  laneId: approval.laneId,
+  threadId: approval.threadId,
+  sessionId: approval.laneId,
+  turnId: approval.turnId,
+  epoch: approval.epoch,
+  ...(approval.decidedBy !== null && type === 'lane.approval.resolved' && { commandId: approval.decidedBy }),
+  payload: { approvalId: approval.approvalId, kind: approval.kind, reason: approval.reason, status: approval.status, approval, ...extra },
+  state,
+})
+
+/** Moves an approval from pending to ended, or changes an ended one, keeping the list short. */
+const withEnded = (state: ApprovalsState, approval: Approval): ApprovalsState => ({
+  ...state,
+  pending: state.pending.filter(({ approvalId }) => approvalId !== approval.approvalId),
+  ended: [...state.ended.filter(({ approvalId }) => approvalId !== approval.approvalId), approval].slice(-ENDED_APPROVALS_KEPT),
+})
+
+const emptyState = (laneId: string, incarnation: string): ApprovalsState => ({ laneId, incarnation, pending: [], ended: [], appliedSeq: 0 })
+
+/** How a raised request is described by the session event. */
+type Raised = Pick<Approval, 'approvalId' | 'kind' | 'reason' | 'turnId' | 'itemId' | 'request' | 'availableDecisions'> & {
+  threadId: string
+}
+
+/**
+ * What a session event means for the lane's approvals: one draft at a time; call again with the new version until it returns
+ * undefined. An approval lives exactly as long as its request is open in the session's state, so any later session event in
+ * which the request is no longer open ends it, whatever the reason.
+ */
+export const decideFromSession = (
+  version: Version<ApprovalsState>,
+  event: BridgeEvent,
+  now: string,
+  expiresAt: string | null,
+): ApprovalDraft | undefined => {
+  const session = event.state as unknown as SessionState
+  const known = version.state
+  const state = known?.incarnation === session.incarnation ? known : emptyState(event.laneId, session.incarnation)
+  if (event.type === 'lane.session.request.raised' && event.seq > state.appliedSeq) return requested(state, event, now, expiresAt)
+  const open = new Set(session.requests.map(({ approvalId }) => approvalId))
+  const over = (approval: Approval) => approval.source === 'app-server' && approval.raisedSeq < event.seq && !open.has(approval.approvalId)
+  const orphan = state.pending.find(over)
+  if (orphan) return orphaned(state, orphan, now, String(event.payload['reason'] ?? event.type))
+  const waiting = state.ended.find((approval) => approval.delivery === 'pending' && over(approval))
+  return waiting && delivered(state, waiting, event, now)
+}
+
+const requested = (state: ApprovalsState, event: BridgeEvent, now: string, expiresAt: string | null): ApprovalDraft => {
+  const raised = event.payload as unknown as Raised
+  const approval: Approval = {
+    approvalId: raised.approvalId,
+    laneId: event.laneId,
+    source: 'app-server',
+    kind: raised.kind,
+    reason: raised.reason,
+    status: 'pending',
+    createdAt: now,
+    resolvedAt: null,
+    threadId: raised.threadId,
+    turnId: raised.turnId,
+    itemId: raised.itemId,
+    epoch: event.epoch ?? 0,
+    raisedSeq: event.seq,
+    request: raised.request,
+    availableDecisions: raised.availableDecisions,
+    decision: null,
+    decidedBy: null,
+    delivery: 'none',
+    deliveredAt: null,
+    expiresAt,
+    endedReason: null,
+  }
+  return draft('lane.approval.requested', { ...state, appliedSeq: event.seq, pending: [...state.pending, approval] }, approval, {
+    request: approval.request,
+  })
+}
+
+const orphaned = (state: ApprovalsState, approval: Approval, now: string, reason: string): ApprovalDraft => {
+  const ended: Approval = { ...approval, status: 'orphaned', resolvedAt: now, endedReason: reason }
+  return draft('lane.approval.orphaned', withEnded(state, ended), ended)
+}
+
+const delivered = (state: ApprovalsState, approval: Approval, event: BridgeEvent, now: string): ApprovalDraft => {
+  const answered = event.type === 'lane.session.request.answered' && event.payload['approvalId'] === approval.approvalId
+  if (answered) {
+    const ended: Approval = { ...approval, delivery: 'delivered', deliveredAt: now }
+    return draft('lane.approval.delivered', withEnded(state, ended), ended)
+  }
+  const ended: Approval = { ...approval, delivery: 'lost', endedReason: String(event.payload['reason'] ?? event.type) }
+  return draft('lane.approval.orphaned', withEnded(state, ended), ended)
+}
+
+export type DecideRequest = {
+  laneId: string
+  approvalId: string
+  action: 'approve' | 'deny'
+  body: DecisionBody
+  commandId: string
+  now: string
+}
+
+/**
+ * A person's decision. The first stored wins.
+ * @returns undefined when this very command decided before
+ * @throws BridgeError `approval_not_found`, `approval_already_resolved` (details name the winner), `approval_orphaned`, `validation_error`
+ */
+export const decideResolution = (version: Version<ApprovalsState>, request: DecideRequest): ApprovalDraft | undefined => {
+  const state = version.state
+  const approval = state?.pending.find(({ approvalId }) => approvalId === request.approvalId)
+  if (!state || !approval) return refuse(state, request)
+  const decision = decisionOf(approval, request)
+  const ended: Approval = {
+    ...approval,
+    status: decision.decision === 'approve' ? 'approved' : 'denied',
+    resolvedAt: request.now,
+    decision,
+    decidedBy: request.commandId,
+    delivery: approval.source === 'app-server' ? 'pending' : 'none',
+  }
+  return draft('lane.approval.resolved', withEnded(state, ended), ended, { decision })
+}
+
+const refuse = (state: ApprovalsState | undefined, { approvalId, commandId, laneId }: DecideRequest): undefined => {
+  const ended = state?.ended.find((approval) => approval.approvalId === approvalId)
+  if (!ended) throw new BridgeError('approval_not_found', `No approval ${approvalId} on lane ${laneId}`)
+  if (ended.decidedBy === commandId) return
+  const details = { approvalId, status: ended.status, decision: ended.decision, resolvedAt: ended.resolvedAt, reason: ended.endedReason }
+  if (ended.status === 'orphaned') throw new BridgeError('approval_orphaned', `Codex no longer waits for ${approvalId}`, { details })
+  throw new BridgeError('approval_already_resolved', `${approvalId} is ${ended.status}`, { details })
+}
+
+const invalid = (path: string, message: string): BridgeError =>
+  new BridgeError('validation_error', message, { details: [{ path, message }] })
+
+const decisionOf = (approval: Approval, { action, body }: DecideRequest): Decision => {
+  const decision = body.decision ?? action
+  if ((decision === 'approve') !== (action === 'approve')) throw invalid('/decision', `does not fit the action ${action}`)
+  if (decision === 'approve' && approval.kind === 'user_input' && !body.answers) {
+    throw invalid('/answers', 'questions are approved by answering them: {"<question id>": ["<answer>"]}')
+  }
+  const schema = approval.request['requestedSchema'] as { required?: unknown[] } | undefined
+  if (decision === 'approve' && approval.kind === 'mcp_elicitation' && !body.content && (schema?.required?.length ?? 0) > 0) {
+    throw invalid('/content', 'the form has required fields')
+  }
+  return { ...body, decision }
+}
+
+/** Nobody decided in time: denied. @returns undefined when it is no longer pending or not due */
+export const decideExpiry = (version: Version<ApprovalsState>, approvalId: string, now: string): ApprovalDraft | undefined => {
+  const state = version.state
+  const approval = state?.pending.find((pending) => pending.approvalId === approvalId)
+  if (!state || !approval?.expiresAt || approval.expiresAt > now) return
+  const ended: Approval = {
+    ...approval,
+    status: 'expired',
+    resolvedAt: now,
+    decision: { decision: 'deny' },
+    delivery: approval.source === 'app-server' ? 'pending' : 'none',
+    endedReason: 'expired',
+  }
+  return draft('lane.approval.expired', withEnded(state, ended), ended, { decision: ended.decision })
+}

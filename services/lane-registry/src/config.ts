@@ -1,0 +1,13 @@
+import { serviceEnvironment } from '@codex-bridge/service-kit'
+import { type Static, Type } from 'typebox'
+
+/** Environment of the lane-registry. */
+export const RegistryConfig = Type.Object({
+  ...serviceEnvironment,
+  REDIS_URL: Type.String({ default: 'redis://127.0.0.1:6379' }),
+  /** How often live sessions are compared with their leases. */
+  BRIDGE_RECONCILE_INTERVAL_MS: Type.Integer({ default: 5000, minimum: 200 }),
+  /** Deadline for starting a session: process, handshake and thread. */
+  BRIDGE_SESSION_START_TIMEOUT_MS: Type.Integer({ default: 45_000, minimum: 1000 }),
+})
+export type RegistryConfig = Static<typeof RegistryConfig>

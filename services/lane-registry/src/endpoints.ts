@@ -1,0 +1,55 @@
+import { type Bus, type Endpoints, type EventLog, serve } from '@codex-bridge/bus'
+import { RegistryRequests } from '@codex-bridge/contracts'
+import { BRIDGE_VERSION, type Logger, logServed } from '@codex-bridge/service-kit'
+import type { SnapshotStore } from '@codex-bridge/store'
+import type { LaneProjector } from './lane.projector.ts'
+import type { LaneReader } from './lane.reader.ts'
+import type { LaneWorkflow } from './lane.workflow.ts'
+
+export type EndpointParts = {
+  bus: Bus
+  log: EventLog
+  store: SnapshotStore
+  projector: LaneProjector
+  reader: LaneReader
+  workflow: LaneWorkflow
+  logger: Logger
+  instance: string
+}
+
+/** Puts the lane-registry on the bus. */
+export const serveRegistry = (parts: EndpointParts): Promise<Endpoints> => {
+  const { reader, workflow } = parts
+  return serve(
+    parts.bus,
+    { name: 'lane-registry', version: BRIDGE_VERSION, service: 'registry', metadata: { instance: parts.instance } },
+    RegistryRequests,
+    {
+      'create-lane': (request) => workflow.create(request),
+      'get-lane': ({ laneId, minSeq }) => reader.laneText(laneId, minSeq),
+      'list-lanes': (request) => reader.lanes(request),
+      'delete-lane': (request) => workflow.delete(request),
+      'start-visible': (request) => workflow.startVisible(request),
+      'start-session': (request) => workflow.startSession(request),
+      'stop-session': (request) => workflow.stopSession(request),
+      'get-session': ({ laneId, minSeq }) => reader.sessionText(laneId, minSeq),
+      'list-sessions': () => reader.sessions(),
+      'lane-events': (request) => reader.events(request),
+      health: () => describe(parts),
+    },
+    { observe: logServed(parts.logger) },
+  )
+}
+
+/** What /health shows of this service: `lag` is how many stored events the projection has not folded yet. */
+const describe = async ({ log, store, projector, instance }: EndpointParts) => {
+  const { lastSeq, messages, bytes } = await log.extent()
+  return {
+    instance,
+    leading: projector.leading,
+    redis: store.ready ? 'up' : 'down',
+    copied: projector.copied,
+    events: { lastSeq, stored: messages, bytes },
+    lag: projector.leading ? Math.max(0, lastSeq - projector.processed) : null,
+  }
+}

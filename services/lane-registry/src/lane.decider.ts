@@ -1,0 +1,173 @@
+import type { Draft, Version } from '@codex-bridge/bus'
+import {
+  BridgeError,
+  type BridgeEvent,
+  type CommandRecord,
+  type LaneCreate,
+  type LaneEventType,
+  type LaneState,
+  rememberCommand,
+  type SessionState,
+  type StatusReason,
+} from '@codex-bridge/contracts'
+import { reduceStatus, statusEventType } from './status.reducer.ts'
+
+/** A command as a decider needs it: who retries what, and when it is. */
+export type Command = { commandId: string; fingerprint: string; now: string }
+
+type LaneDraft = Draft<LaneState> & { type: LaneEventType }
+
+const draft = (
+  type: LaneEventType,
+  state: LaneState,
+  payload: Record<string, unknown>,
+  sessionId: string | null,
+  commandId?: string,
+): LaneDraft => ({
+  type,
+  laneId: state.laneId,
+  threadId: state.threadId,
+  sessionId,
+  ...(commandId !== undefined && { commandId }),
+  payload,
+  state,
+})
+
+/** The record of this command if it was carried out before. @throws BridgeError `idempotency_key_reused` for another request under the same id */
+export const knownCommand = (state: { commands: CommandRecord[] } | undefined, command: Command): CommandRecord | undefined => {
+  const known = state?.commands.find(({ commandId }) => commandId === command.commandId)
+  if (known && known.fingerprint !== command.fingerprint) throw new BridgeError('idempotency_key_reused')
+  return known
+}
+
+const remember = (commands: CommandRecord[], command: Command, verb: string): CommandRecord[] =>
+  rememberCommand(commands, { commandId: command.commandId, fingerprint: command.fingerprint, verb, answer: {} })
+
+/**
+ * Creates a lane, or a new incarnation of a deleted one.
+ * @returns undefined when this very command created it before
+ * @throws BridgeError `lane_exists`
+ */
+export const decideCreate = (
+  version: Version<LaneState>,
+  laneId: string,
+  body: Omit<LaneCreate, 'laneId'>,
+  incarnation: string,
+  command: Command,
+): LaneDraft | undefined => {
+  if (version.state && !version.state.deleted) {
+    if (knownCommand(version.state, command)) return
+    throw new BridgeError('lane_exists', `Lane ${laneId} exists`, {
+      details: { laneId, status: version.state.status, threadId: version.state.threadId },
+    })
+  }
+  const state: LaneState = {
+    laneId,
+    incarnation,
+    projectId: body.projectId ?? null,
+    title: body.title ?? null,
+    repoRoot: body.repoRoot ?? null,
+    branch: body.branch ?? null,
+    worktreePath: body.worktreePath ?? null,
+    threadId: body.threadId ?? null,
+    model: body.model ?? null,
+    readinessMode: body.readinessMode ?? 'lenient',
+    preferredSurface: body.preferredSurface ?? 'any',
+    requirePreferredSurface: body.requirePreferredSurface ?? false,
+    surface: 'unknown',
+    acceptanceCriteria: body.acceptanceCriteria ?? [],
+    verificationCommands: body.verificationCommands ?? [],
+    status: 'idle',
+    statusReason: null,
+    statusSince: command.now,
+    createdAt: command.now,
+    updatedAt: command.now,
+    deleted: false,
+    appliedSeq: version.seq,
+    commands: remember([], command, 'create-lane'),
+  }
+  return draft('lane.created', state, { title: state.title, repoRoot: state.repoRoot, projectId: state.projectId }, null, command.commandId)
+}
+
+/** @returns undefined when this very command deleted it before. @throws BridgeError `lane_not_found` */
+export const decideDelete = (version: Version<LaneState>, laneId: string, command: Command): LaneDraft | undefined => {
+  if (!version.state) throw new BridgeError('lane_not_found', `No lane ${laneId}`)
+  if (version.state.deleted) {
+    if (knownCommand(version.state, command)) return
+    throw new BridgeError('lane_not_found', `No lane ${laneId}`)
+  }
+  const state: LaneState = {
+    ...version.state,
+    deleted: true,
+    updatedAt: command.now,
+    commands: remember(version.state.commands, command, 'delete-lane'),
+  }
+  return draft('lane.deleted', state, { status: version.state.status }, null, command.commandId)
+}
+
+/**
+ * What a session or approval event changes about its lane.
+ * @returns undefined when it changes nothing, was applied before, or belongs to another incarnation
+ */
+export const decideFromEvent = (version: Version<LaneState>, event: BridgeEvent, now: string): LaneDraft | undefined => {
+  const lane = version.state
+  if (!lane || lane.deleted || event.seq <= lane.appliedSeq) return
+  const about = event.state as { incarnation?: string; threadId?: string | null }
+  if (about.incarnation !== undefined && about.incarnation !== lane.incarnation) return
+  const before = { status: lane.status, reason: lane.statusReason }
+  const after = reduceStatus(before, event)
+  const threadId = event.type.startsWith('lane.session.')
+    ? ((event.state as unknown as SessionState).threadId ?? lane.threadId)
+    : lane.threadId
+  // A new turn on a lane that is already running, or a second failure in a row, is news even though the word stays the same.
+  if (after === before && threadId === lane.threadId) return
+  if (after.status === before.status && after.status === 'running' && threadId === lane.threadId) return
+  const state: LaneState = {
+    ...lane,
+    threadId,
+    status: after.status,
+    statusReason: after.reason,
+    statusSince: after.status === before.status ? lane.statusSince : now,
+    updatedAt: now,
+    appliedSeq: event.seq,
+  }
+  const type = after === before ? 'lane.updated' : statusEventType(after.status)
+  return {
+    ...draft(type, state, statusPayload(lane, state, event), event.sessionId),
+    ...(event.turnId !== undefined && { turnId: event.turnId }),
+  }
+}
+
+const statusPayload = (before: LaneState, after: LaneState, event: BridgeEvent): Record<string, unknown> => ({
+  from: before.status,
+  to: after.status,
+  reason: after.statusReason,
+  cause: { eventId: event.id, seq: event.seq, type: event.type },
+  ...(event.turnId !== undefined && { turnId: event.turnId }),
+  ...(after.status === 'done' && {
+    finalMessage: event.payload['finalMessage'] ?? null,
+    usage: event.payload['usage'] ?? null,
+    acceptanceCriteria: after.acceptanceCriteria,
+    verification: event.payload['results'] ?? null,
+  }),
+})
+
+/** A correction that no session event brought: the bridge itself found the status untrue or could not act. */
+export const decideCorrection = (
+  version: Version<LaneState>,
+  status: 'idle' | 'blocked' | 'interrupted',
+  reason: StatusReason,
+  now: string,
+): LaneDraft | undefined => {
+  const lane = version.state
+  if (!lane || lane.deleted || (lane.status === status && lane.statusReason?.code === reason.code)) return
+  const state: LaneState = {
+    ...lane,
+    status,
+    statusReason: reason,
+    statusSince: now,
+    updatedAt: now,
+    appliedSeq: Math.max(lane.appliedSeq, version.seq),
+  }
+  return draft(statusEventType(status) as LaneEventType, state, { from: lane.status, to: status, reason, cause: null }, null)
+}

@@ -1,0 +1,235 @@
+import { AggregateStore, type Bus, type EventLog, followEvents, JsonBucket, readLatest, resumePoint } from '@codex-bridge/bus'
+import {
+  type Aggregate,
+  type ApprovalsState,
+  aggregateOf,
+  type BridgeEvent,
+  BUCKETS,
+  type LaneState,
+  type SessionState,
+  subjects,
+} from '@codex-bridge/contracts'
+import { type Logger, stampEvent } from '@codex-bridge/service-kit'
+import type { SnapshotStore } from '@codex-bridge/store'
+import { decideFromEvent } from './lane.decider.ts'
+import { isLive, type LaneAggregates, laneView, sessionView } from './lane.view.ts'
+import { LIVE_STATUSES } from './status.reducer.ts'
+
+/** How often Redis is compared with the projection, and the progress of the status policy is stored, in milliseconds. */
+const UPKEEP_EVERY_MS = 1000
+
+/** The policy must not skip an event, so it waits out any outage of the broker. */
+const WAIT_OUT = { patienceMs: Number.POSITIVE_INFINITY } as const
+
+const CHECKPOINT_KEY = 'checkpoint.lane-registry'
+
+type Waiter = { seq: number; resolve: () => void }
+type Entry = Partial<Record<Aggregate, { state: unknown; seq: number }>>
+
+/**
+ * Folds the event log, in order, into the present state of every lane, and keeps Redis equal to it. On the way it is the
+ * status policy: a session or approval event that changes its lane's status is answered by a lane event, appended before the
+ * next event is looked at, so whoever sees this projection at a sequence sees the statuses that follow from it.
+ *
+ * The memory of this process is rebuilt from the log at every start (every event carries its aggregate's state); Redis is a
+ * copy of it and is written anew whenever it turns out to be empty or was away.
+ */
+export class LaneProjector {
+  readonly #bus: Bus
+  readonly #log: EventLog
+  readonly #lanes: AggregateStore<LaneState>
+  readonly #store: SnapshotStore
+  readonly #logger: Logger
+  readonly #entries = new Map<string, Entry>()
+  #processed = 0
+  #waiters: Waiter[] = []
+  #copying: Promise<void> = Promise.resolve()
+  #copyBroken = true
+  #leading = false
+
+  constructor(bus: Bus, log: EventLog, store: SnapshotStore, logger: Logger) {
+    this.#bus = bus
+    this.#log = log
+    this.#lanes = new AggregateStore<LaneState>(log, 'lane', stampEvent)
+    this.#store = store
+    this.#logger = logger
+  }
+
+  /** True while this process folds the log. */
+  get leading(): boolean {
+    return this.#leading
+  }
+
+  /** Sequence of the last event folded in. */
+  get processed(): number {
+    return this.#processed
+  }
+
+  /** True while Redis is known to equal the projection. */
+  get copied(): boolean {
+    return !this.#copyBroken
+  }
+
+  /** The lanes whose log says that an app-server process belongs to them, and those that show a live status. */
+  live(): LaneAggregates[] {
+    return this.#all().filter(({ session, lane }) => isLive(session) || LIVE_STATUSES.has(lane.status))
+  }
+
+  /** A lane's aggregates, undefined where there is none or it was deleted. */
+  get(laneId: string): LaneAggregates | undefined {
+    const entry = this.#entries.get(laneId)
+    const lane = entry?.lane?.state as LaneState | undefined
+    if (!entry || !lane || lane.deleted) return
+    return {
+      lane,
+      session: entry.session?.state as SessionState | undefined,
+      approvals: entry.approval?.state as ApprovalsState | undefined,
+      seq: Math.max(...Object.values(entry).map(({ seq }) => seq)),
+    }
+  }
+
+  #all(): LaneAggregates[] {
+    return [...this.#entries.keys()].map((laneId) => this.get(laneId)).filter((aggregates) => aggregates !== undefined)
+  }
+
+  /** Resolves when everything up to a sequence is folded and copied, or after `timeoutMs`. */
+  async reached(seq: number, timeoutMs: number): Promise<void> {
+    if (seq > this.#processed) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, timeoutMs)
+        this.#waiters.push({
+          seq,
+          resolve: () => {
+            clearTimeout(timer)
+            resolve()
+          },
+        })
+      })
+    }
+    await this.#copying
+  }
+
+  /** Rebuilds, then folds until the signal fires. Run it as leader. */
+  async run(signal: AbortSignal): Promise<void> {
+    const checkpoints = await JsonBucket.open<{ seq: number }>(this.#bus, BUCKETS.settings)
+    let stored = await resumePoint(this.#bus, (await checkpoints.get(CHECKPOINT_KEY))?.value.seq ?? 0)
+    await this.#rebuild()
+    this.#processed = stored
+    this.#leading = true
+    const upkeep = async () => {
+      if (this.#processed > stored) {
+        const seq = this.#processed
+        await checkpoints.put(CHECKPOINT_KEY, { seq }).then(() => {
+          stored = seq
+        })
+      }
+      await this.#repairCopy()
+    }
+    const guardedUpkeep = () => upkeep().catch((error: unknown) => this.#logger.warn({ err: error }, 'upkeep failed'))
+    await guardedUpkeep()
+    const timer = setInterval(guardedUpkeep, UPKEEP_EVERY_MS)
+    try {
+      const observe = (problem: string) => this.#logger.warn({ problem }, 'projector')
+      await followEvents(this.#bus, { from: stored + 1, signal, observe }, (event) => this.#fold(event))
+    } finally {
+      clearInterval(timer)
+      this.#leading = false
+      await guardedUpkeep()
+    }
+  }
+
+  async #rebuild(): Promise<void> {
+    this.#entries.clear()
+    for (const event of await readLatest(this.#bus, subjects.allEvents)) this.#absorb(event)
+    this.#copyBroken = true
+    this.#logger.info({ lanes: this.#entries.size }, 'projection rebuilt from the log')
+  }
+
+  async #fold(event: BridgeEvent): Promise<void> {
+    this.#absorb(event)
+    this.#copy(event.laneId, event.seq)
+    const derived = await this.#derive(event)
+    if (derived) {
+      this.#absorb(derived)
+      this.#copy(derived.laneId, event.seq)
+    }
+    this.#processed = Math.max(this.#processed, event.seq)
+    this.#wake()
+  }
+
+  /** The lane event that follows from a session or approval event, stored; undefined when none does. */
+  async #derive(event: BridgeEvent): Promise<BridgeEvent | undefined> {
+    if (aggregateOf(event.type) === 'lane') return
+    const known = this.get(event.laneId)
+    if (!known) return
+    const now = new Date().toISOString()
+    // Most events change nothing; the version in memory tells without asking the log, the log decides when it matters.
+    if (!decideFromEvent({ state: known.lane, seq: 0 }, event, now)) return
+    const outcome = await this.#lanes.transact(event.laneId, (version) => decideFromEvent(version, event, now), WAIT_OUT)
+    return outcome.event
+  }
+
+  /** Takes over an event's state unless a newer one is known: the first events after a rebuild are older than it. */
+  #absorb(event: BridgeEvent): void {
+    const aggregate = aggregateOf(event.type)
+    const entry = this.#entries.get(event.laneId) ?? {}
+    if ((entry[aggregate]?.seq ?? 0) >= event.seq) return
+    entry[aggregate] = { state: event.state, seq: event.seq }
+    this.#entries.set(event.laneId, entry)
+  }
+
+  /** Writes one lane to Redis behind what is being written already. A failure is repaired as a whole by the upkeep. */
+  #copy(laneId: string, checkpoint: number): void {
+    if (this.#copyBroken) return
+    const write = this.#write(laneId, checkpoint)
+    this.#copying = Promise.all([this.#copying, write]).then(
+      () => undefined,
+      (error: unknown) => {
+        if (!this.#copyBroken) this.#logger.warn({ err: error }, 'Redis is behind and will be written anew')
+        this.#copyBroken = true
+      },
+    )
+  }
+
+  #write(laneId: string, checkpoint: number): Promise<void> {
+    const aggregates = this.get(laneId)
+    if (!aggregates) return this.#store.remove(laneId, checkpoint)
+    return this.#store.write(
+      {
+        laneId,
+        seq: aggregates.seq,
+        createdAt: aggregates.lane.createdAt,
+        lane: JSON.stringify(laneView(aggregates)),
+        session: aggregates.session ? JSON.stringify(sessionView(aggregates)) : null,
+      },
+      checkpoint,
+    )
+  }
+
+  /** Writes everything when Redis was away, is empty, or is behind what was written to it. */
+  async #repairCopy(): Promise<void> {
+    if (!this.#store.ready) {
+      this.#copyBroken = true
+      return
+    }
+    const written = this.#processed
+    await this.#copying
+    const checkpoint = await this.#store.checkpoint()
+    if (!this.#copyBroken && checkpoint !== undefined && checkpoint >= written) return
+    if (checkpoint !== undefined && checkpoint > (await this.#log.extent()).lastSeq) await this.#store.clear()
+    // Cleared first: events folded while this runs are copied as usual, and newer ones win by their sequence.
+    this.#copyBroken = false
+    const lanes = this.#all().map(({ lane }) => lane.laneId)
+    for (const laneId of lanes) await this.#write(laneId, 0)
+    await this.#store.prune(new Set(lanes))
+    await this.#store.advance(this.#processed)
+    this.#logger.info({ lanes: lanes.length, checkpoint: this.#processed }, 'Redis written anew')
+  }
+
+  #wake(): void {
+    if (this.#waiters.length === 0) return
+    const due = this.#waiters.filter(({ seq }) => seq <= this.#processed)
+    this.#waiters = this.#waiters.filter(({ seq }) => seq > this.#processed)
+    for (const { resolve } of due) resolve()
+  }
+}

@@ -1,0 +1,123 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Bus, decodeEvent, type EventLog, RawJson, readRange } from '@codex-bridge/bus'
+import {
+  type ApprovalsState,
+  BridgeError,
+  type BridgeEvent,
+  type Lane,
+  type LaneState,
+  matchesAnyPattern,
+  type RegistryRequest,
+  type Session,
+  type SessionState,
+  subjects,
+} from '@codex-bridge/contracts'
+import type { SnapshotStore } from '@codex-bridge/store'
+import type { LaneProjector } from './lane.projector.ts'
+import { type LaneAggregates, laneView, sessionView } from './lane.view.ts'
+
+/** How long a read with `minSeq` waits for the projection before it answers with what there is, in milliseconds. */
+const MIN_SEQ_WAIT_MS = 3000
+
+/** Reads: from Redis, and for single lanes from the event log itself while Redis is away. */
+export class LaneReader {
+  readonly #bus: Bus
+  readonly #log: EventLog
+  readonly #store: SnapshotStore
+  readonly #projector: LaneProjector
+
+  constructor(bus: Bus, log: EventLog, store: SnapshotStore, projector: LaneProjector) {
+    this.#bus = bus
+    this.#log = log
+    this.#store = store
+    this.#projector = projector
+  }
+
+  /** JSON text of a lane. @throws BridgeError `lane_not_found` */
+  async laneText(laneId: string, minSeq = 0): Promise<RawJson> {
+    return await this.#text(laneId, minSeq, () => this.#store.lane(laneId), laneView)
+  }
+
+  /** JSON text of a lane's session; the empty form where it never had one. @throws BridgeError `lane_not_found` */
+  async sessionText(laneId: string, minSeq = 0): Promise<RawJson> {
+    return await this.#text(laneId, minSeq, () => this.#store.session(laneId), sessionView)
+  }
+
+  async lane(laneId: string, minSeq = 0): Promise<Lane> {
+    return JSON.parse((await this.laneText(laneId, minSeq)).text) as Lane
+  }
+
+  async session(laneId: string, minSeq = 0): Promise<Session> {
+    return JSON.parse((await this.sessionText(laneId, minSeq)).text) as Session
+  }
+
+  async lanes(query: RegistryRequest<'list-lanes'>): Promise<RawJson> {
+    await this.#caughtUp(query.minSeq ?? 0)
+    const { texts, nextCursor } = await this.#store.lanes({ limit: query.limit, cursor: query.cursor })
+    return new RawJson(`{"lanes":[${texts.join(',')}],"nextCursor":${JSON.stringify(nextCursor)}}`)
+  }
+
+  async sessions(): Promise<RawJson> {
+    return new RawJson(`{"sessions":[${(await this.#store.sessions()).join(',')}],"nextCursor":null}`)
+  }
+
+  /** Events of one lane in order. A deleted lane's events stay readable until they are purged. @throws BridgeError `lane_not_found` */
+  async events(query: RegistryRequest<'lane-events'>): Promise<{ events: BridgeEvent[]; nextCursor: string | null }> {
+    const [{ lastSeq }, last] = await Promise.all([this.#log.extent(), this.#log.last(query.laneId, 'lane')])
+    if (!last) throw new BridgeError('lane_not_found', `No lane ${query.laneId}`)
+    const events: BridgeEvent[] = []
+    const range = { from: query.after + 1, to: lastSeq, filter: subjects.laneEvents(query.laneId) }
+    for await (const raw of readRange(this.#bus, range)) {
+      if (query.types && !matchesAnyPattern(query.types, raw.type)) continue
+      if (events.length === query.limit) return { events, nextCursor: String(events.at(-1)?.seq ?? query.after) }
+      const event = decodeEvent(raw.bytes, raw.seq)
+      if (event) events.push(event)
+    }
+    return { events, nextCursor: null }
+  }
+
+  /** A lane's aggregates straight from the log. @throws BridgeError `lane_not_found` */
+  async aggregates(laneId: string): Promise<LaneAggregates> {
+    const [lane, session, approvals] = await Promise.all([
+      this.#log.last(laneId, 'lane'),
+      this.#log.last(laneId, 'session'),
+      this.#log.last(laneId, 'approval'),
+    ])
+    const state = lane?.state as LaneState | undefined
+    if (!lane || !state || state.deleted) throw new BridgeError('lane_not_found', `No lane ${laneId}`)
+    return {
+      lane: state,
+      session: session?.state as SessionState | undefined,
+      approvals: approvals?.state as ApprovalsState | undefined,
+      seq: Math.max(lane.seq, session?.seq ?? 0, approvals?.seq ?? 0),
+    }
+  }
+
+  async #text(
+    laneId: string,
+    minSeq: number,
+    stored: () => Promise<string | undefined>,
+    view: (aggregates: LaneAggregates) => unknown,
+  ): Promise<RawJson> {
+    await this.#caughtUp(minSeq)
+    const text = await stored().catch((error: unknown) => {
+      if (error instanceof BridgeError && error.code === 'store_unavailable') return
+      throw error
+    })
+    return text === undefined ? new RawJson(JSON.stringify(view(await this.aggregates(laneId)))) : new RawJson(text)
+  }
+
+  async #caughtUp(minSeq: number): Promise<void> {
+    if (minSeq <= 0) return
+    if (this.#projector.leading) {
+      await this.#projector.reached(minSeq, MIN_SEQ_WAIT_MS)
+      return
+    }
+    const deadline = Date.now() + MIN_SEQ_WAIT_MS
+    while (Date.now() < deadline) {
+      const checkpoint = await this.#store.checkpoint().catch(() => undefined)
+      if (checkpoint === undefined || checkpoint >= minSeq) return
+      await sleep(10)
+    }
+  }
+}

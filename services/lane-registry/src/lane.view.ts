@@ -1,0 +1,71 @@
+import type { ApprovalsState, Lane, LaneState, Session, SessionState } from '@codex-bridge/contracts'
+
+/** The states of a lane's aggregates and the newest sequence among them. */
+export type LaneAggregates = {
+  lane: LaneState
+  session: SessionState | undefined
+  approvals: ApprovalsState | undefined
+  seq: number
+}
+
+/** Phases in which an app-server process belongs to the lane. */
+export const isLive = (session: SessionState | undefined): boolean => session?.phase === 'live' || session?.phase === 'claimed'
+
+const ofIncarnation = <S extends { incarnation: string }>(state: S | undefined, lane: LaneState): S | undefined =>
+  state?.incarnation === lane.incarnation ? state : undefined
+
+/** The lane as the API shows it. */
+export const laneView = (aggregates: LaneAggregates): Lane => {
+  const { lane } = aggregates
+  const session = ofIncarnation(aggregates.session, lane)
+  const approvals = ofIncarnation(aggregates.approvals, lane)
+  return {
+    laneId: lane.laneId,
+    projectId: lane.projectId,
+    title: lane.title,
+    repoRoot: lane.repoRoot,
+    branch: lane.branch,
+    worktreePath: lane.worktreePath,
+    threadId: lane.threadId ?? session?.threadId ?? null,
+    model: lane.model,
+    status: lane.status,
+    statusReason: lane.statusReason,
+    statusSince: lane.statusSince,
+    blockedReason: lane.status === 'blocked' ? lane.statusReason : null,
+    activeTurnId: session?.activeTurn?.turnId ?? null,
+    sessionRunning: session?.phase === 'live',
+    pendingApprovals: approvals?.pending.length ?? 0,
+    readinessMode: lane.readinessMode,
+    preferredSurface: lane.preferredSurface,
+    requirePreferredSurface: lane.requirePreferredSurface,
+    surface: lane.surface,
+    acceptanceCriteria: lane.acceptanceCriteria,
+    verificationCommands: lane.verificationCommands,
+    createdAt: lane.createdAt,
+    updatedAt: lane.updatedAt,
+    seq: aggregates.seq,
+  }
+}
+
+/** The session as the API shows it; a lane that never had one gets the empty form. */
+export const sessionView = (aggregates: LaneAggregates): Session => {
+  const session = ofIncarnation(aggregates.session, aggregates.lane)
+  return {
+    laneId: aggregates.lane.laneId,
+    running: session?.phase === 'live',
+    threadId: session?.threadId ?? aggregates.lane.threadId,
+    startedAt: session?.phase === 'live' ? session.startedAt : null,
+    pendingRequests: session?.requests.length ?? 0,
+    activeTurnId: session?.activeTurn?.turnId ?? null,
+    readinessMode: session?.readinessMode ?? aggregates.lane.readinessMode,
+    readinessDeferred: session?.readinessDeferred ?? false,
+    readinessReason: session?.readinessReason ?? null,
+    phase: session?.phase ?? 'none',
+    epoch: session?.epoch ?? 0,
+    runnerId: session?.runnerId ?? null,
+    pid: session?.process?.pid ?? null,
+    codexVersion: session?.codexVersion ?? null,
+    stopReason: session?.stopReason ?? null,
+    seq: aggregates.seq,
+  }
+}

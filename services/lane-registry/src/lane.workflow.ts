@@ -1,0 +1,145 @@
+import { AggregateStore, type EventLog } from '@codex-bridge/bus'
+import {
+  BridgeError,
+  type Lane,
+  type LaneCreate,
+  type LaneState,
+  type RegistryRequest,
+  type Session,
+  type SessionReply,
+  type StartVisibleResult,
+  type StatusReason,
+} from '@codex-bridge/contracts'
+import { fingerprint, type Logger, laneIdOfCommand, stampEvent } from '@codex-bridge/service-kit'
+import { type Command, decideCorrection, decideCreate, decideDelete } from './lane.decider.ts'
+import type { LaneReader } from './lane.reader.ts'
+import { isLive } from './lane.view.ts'
+import type { SessionGateway } from './session.gateway.ts'
+
+/** Deadline for handing a kickoff prompt to a live session, in milliseconds. */
+const PROMPT_TIMEOUT_MS = 30_000
+
+const now = (): string => new Date().toISOString()
+
+/** The commands of lanes and what they do to sessions. Every one may be repeated with its command id. */
+export class LaneWorkflow {
+  readonly #lanes: AggregateStore<LaneState>
+  readonly #reader: LaneReader
+  readonly #sessions: SessionGateway
+  readonly #logger: Logger
+  /** Starts under way, so that two commands for one lane share one start. */
+  readonly #starting = new Map<string, Promise<SessionReply>>()
+
+  constructor(log: EventLog, reader: LaneReader, sessions: SessionGateway, logger: Logger) {
+    this.#lanes = new AggregateStore<LaneState>(log, 'lane', stampEvent)
+    this.#reader = reader
+    this.#sessions = sessions
+    this.#logger = logger
+  }
+
+  async create({ commandId, body }: RegistryRequest<'create-lane'>): Promise<Lane> {
+    const { laneId, seq } = await this.#create(commandId, body, body)
+    return await this.#reader.lane(laneId, seq)
+  }
+
+  /** Stops the session, if one lives, and then deletes. @returns the sequence of the deletion */
+  async delete({ commandId, laneId }: RegistryRequest<'delete-lane'>): Promise<{ laneId: string; seq: number }> {
+    const command = this.#command('delete-lane', commandId, { laneId })
+    const { state } = await this.#lanes.load(laneId)
+    if (state && !state.deleted) await this.#stop(state, `${commandId}:stop`)
+    const { version } = await this.#lanes.transact(laneId, (current) => decideDelete(current, laneId, command))
+    return { laneId, seq: version.seq }
+  }
+
+  /** Brings the lane's session up: answers the live one, claims a runner, or recovers a session whose owner is gone. */
+  async startSession({ commandId, laneId }: RegistryRequest<'start-session'>): Promise<Session> {
+    const { seq } = await this.#start(await this.#existing(laneId), commandId)
+    return await this.#reader.session(laneId, seq)
+  }
+
+  async stopSession({ commandId, laneId }: RegistryRequest<'stop-session'>): Promise<Session> {
+    const seq = await this.#stop(await this.#existing(laneId), commandId)
+    return await this.#reader.session(laneId, seq)
+  }
+
+  /** The one-shot workflow: lane, session, thread, and the kickoff turn if there is a prompt. */
+  async startVisible({ commandId, body }: RegistryRequest<'start-visible'>): Promise<StartVisibleResult> {
+    const { kickoffPrompt, ...laneBody } = body
+    const { laneId } = await this.#create(commandId, laneBody, body)
+    const live = await this.#start(await this.#existing(laneId), `${commandId}:session`)
+    const turn =
+      kickoffPrompt === undefined
+        ? undefined
+        : await this.#sessions.prompt(laneId, `${commandId}:kickoff`, kickoffPrompt, PROMPT_TIMEOUT_MS)
+    if (kickoffPrompt !== undefined && !turn) throw new BridgeError('codex_unavailable', 'The session ended before the kickoff prompt')
+    const seq = Math.max(live.seq, turn?.seq ?? 0)
+    const [lane, session] = await Promise.all([this.#reader.lane(laneId, seq), this.#reader.session(laneId, seq)])
+    if (!live.thread) throw new BridgeError('codex_error', 'The session has no thread')
+    return { lane, session, thread: live.thread, turn: turn ?? null }
+  }
+
+  /** Says in the log that a session's owner is gone and resumes by policy. Used by the reconciler. */
+  async recover(lane: LaneState): Promise<void> {
+    await this.#once(lane.laneId, () => this.#sessions.recover(lane, `recover:${lane.incarnation}:${Date.now()}`))
+  }
+
+  /** Corrects a status that no session stands behind. */
+  async correct(laneId: string, status: 'idle' | 'blocked' | 'interrupted', reason: StatusReason): Promise<void> {
+    await this.#lanes.transact(laneId, (version) => decideCorrection(version, status, reason, now()))
+  }
+
+  async #create(commandId: string, body: LaneCreate, fingerprinted: unknown): Promise<{ laneId: string; seq: number }> {
+    const laneId = body.laneId ?? laneIdOfCommand(commandId)
+    const command = this.#command('create-lane', commandId, fingerprinted)
+    const { id } = stampEvent()
+    const { version } = await this.#lanes.transact(laneId, (current) => decideCreate(current, laneId, body, id, command))
+    return { laneId, seq: version.seq }
+  }
+
+  async #existing(laneId: string): Promise<LaneState> {
+    const { state } = await this.#lanes.load(laneId)
+    if (!state || state.deleted) throw new BridgeError('lane_not_found', `No lane ${laneId}`)
+    return state
+  }
+
+  async #start(lane: LaneState, commandId: string): Promise<SessionReply> {
+    return await this.#once(lane.laneId, async () => {
+      const live = await this.#sessions.status(lane.laneId)
+      if (live) return live
+      const { session } = await this.#reader.aggregates(lane.laneId)
+      const ownerGone = session?.incarnation === lane.incarnation && (isLive(session) || session.phase === 'lost')
+      try {
+        return await (ownerGone ? this.#sessions.recover(lane, commandId) : this.#sessions.claim(lane, commandId))
+      } catch (error) {
+        if (error instanceof BridgeError && error.code === 'no_runner') {
+          await this.correct(lane.laneId, 'blocked', { code: 'no_runner', message: error.message })
+        }
+        throw error
+      }
+    })
+  }
+
+  /** @returns the sequence of the last thing that happened */
+  async #stop(lane: LaneState, commandId: string): Promise<number> {
+    const stopped = await this.#sessions.stop(lane.laneId, commandId)
+    if (stopped) return stopped.seq
+    const { session, seq } = await this.#reader.aggregates(lane.laneId)
+    if (session?.incarnation !== lane.incarnation || !isLive(session)) return seq
+    // The owner is gone without a word: bring the log up to date first, then stop what the recovery may have resumed.
+    this.#logger.warn({ laneId: lane.laneId }, 'stop of a session whose owner is gone')
+    const recovered = await this.#once(lane.laneId, () => this.#sessions.recover(lane, `${commandId}:recover`))
+    return (await this.#sessions.stop(lane.laneId, commandId))?.seq ?? recovered.seq
+  }
+
+  async #once(laneId: string, start: () => Promise<SessionReply>): Promise<SessionReply> {
+    const underWay = this.#starting.get(laneId)
+    if (underWay) return await underWay
+    const run = start().finally(() => this.#starting.delete(laneId))
+    this.#starting.set(laneId, run)
+    return await run
+  }
+
+  #command(verb: string, commandId: string, body: unknown): Command {
+    return { commandId, fingerprint: fingerprint(verb, body), now: now() }
+  }
+}

@@ -1,0 +1,118 @@
+import type { ApprovalsState, BridgeEvent, LaneStatus, SessionState, StatusReason } from '@codex-bridge/contracts'
+
+export type Status = { status: LaneStatus; reason: StatusReason | null }
+
+/** Statuses that claim something is going on. Without a live session a lane may show none of them. */
+export const LIVE_STATUSES: ReadonlySet<LaneStatus> = new Set(['starting', 'running', 'needs_approval', 'verifying'])
+
+/** Codes that mean "cannot go on without an outside change" rather than "failed". */
+export const BLOCKING_CODES: ReadonlySet<string> = new Set([
+  'readiness_blocked',
+  'active_writer',
+  'archived',
+  'no_rollout',
+  'login_required',
+  'no_runner',
+  'usage_limit',
+  'workspace_missing',
+])
+
+const to = (status: LaneStatus, reason: StatusReason | null = null): Status => ({ status, reason })
+const because = (code: string, message: string, details?: unknown): StatusReason => ({
+  code,
+  message,
+  ...(details !== undefined && { details }),
+})
+
+/**
+ * What a session or approval event makes of a lane's status. Pure and total: an event that says nothing about the status
+ * returns the current one unchanged (the same object). The table in design §5 is its specification.
+ */
+export const reduceStatus = (current: Status, event: BridgeEvent): Status => {
+  const { payload } = event
+  switch (event.type) {
+    case 'lane.session.claimed':
+      return payload['purpose'] === 'recover' || current.status === 'starting' ? current : to('starting')
+    case 'lane.session.started':
+      return to('running')
+    case 'lane.session.recovered':
+      return current.status === 'idle' || current.status === 'starting' ? to('running') : current
+    case 'lane.session.stopped':
+      return stopped(current, event)
+    case 'lane.session.lost':
+      return lost(current, event.state as unknown as SessionState)
+    case 'lane.session.hibernated':
+      return LIVE_STATUSES.has(current.status) ? to('idle', because('hibernated', 'The idle session was put to sleep')) : current
+    case 'lane.turn.requested':
+      return to('running')
+    case 'lane.turn.completed':
+      return turnCompleted(event)
+    case 'lane.verification.completed':
+      return verified(payload)
+    case 'lane.approval.requested':
+      return current.status === 'running'
+        ? to('needs_approval', because('approval', String(payload['reason'] ?? 'A person has to decide')))
+        : current
+    case 'lane.approval.resolved':
+    case 'lane.approval.expired':
+    case 'lane.approval.orphaned':
+      return current.status === 'needs_approval' && (event.state as unknown as ApprovalsState).pending.length === 0
+        ? to('running')
+        : current
+    default:
+      return current
+  }
+}
+
+const reasonOf = (value: unknown): StatusReason | undefined => {
+  const reason = value as Partial<StatusReason> | null | undefined
+  return typeof reason?.code === 'string' ? because(reason.code, String(reason.message ?? reason.code), reason.details) : undefined
+}
+
+const stopped = (current: Status, event: BridgeEvent): Status => {
+  const reason = reasonOf(event.payload['reason'])
+  if (event.payload['cause'] === 'start_failed') return to(reason && BLOCKING_CODES.has(reason.code) ? 'blocked' : 'failed', reason ?? null)
+  return LIVE_STATUSES.has(current.status) ? to('idle') : current
+}
+
+const lost = (current: Status, session: SessionState): Status => {
+  if (!LIVE_STATUSES.has(current.status)) return current
+  const reason = because('session_lost', 'The app-server process or its runner ended')
+  // An active turn gets its own completion right after; until then the status stays true to it.
+  if (session.activeTurn) return current
+  return current.status === 'verifying' ? to('interrupted', reason) : to('idle', reason)
+}
+
+const turnCompleted = (event: BridgeEvent): Status => {
+  const { status, cause, error, verification } = event.payload
+  const reason = reasonOf(error) ?? (typeof cause === 'string' ? because(cause, `The turn ended: ${cause}`) : null)
+  if (status === 'completed') return to(verification === 'pending' ? 'verifying' : 'done')
+  if (status === 'interrupted') return to('interrupted', reason ?? because('interrupted', 'The turn was interrupted'))
+  return to(reason && BLOCKING_CODES.has(reason.code) ? 'blocked' : 'failed', reason ?? because('turn_failed', 'The turn failed'))
+}
+
+const verified = (payload: Record<string, unknown>): Status => {
+  if (payload['status'] === 'passed') return to('done')
+  const details = payload['results']
+  if (payload['status'] === 'interrupted')
+    return to('interrupted', because('verification_interrupted', 'The verification was interrupted', details))
+  return to('failed', because('verification_failed', 'A verification command failed', details))
+}
+
+/** The event type that announces a status. */
+export const statusEventType = (
+  status: LaneStatus,
+): 'lane.completed' | 'lane.failed' | 'lane.blocked' | 'lane.interrupted' | 'lane.status.changed' => {
+  switch (status) {
+    case 'done':
+      return 'lane.completed'
+    case 'failed':
+      return 'lane.failed'
+    case 'blocked':
+      return 'lane.blocked'
+    case 'interrupted':
+      return 'lane.interrupted'
+    default:
+      return 'lane.status.changed'
+  }
+}

@@ -1,0 +1,375 @@
+import type { Endpoints, Lease } from '@codex-bridge/bus'
+import type { AppServerProcess, RpcPeerOptions } from '@codex-bridge/codex-client'
+import {
+  type Approval,
+  BridgeError,
+  type LaneState,
+  notificationEventType,
+  type SessionReply,
+  type SessionRequest,
+  type StatusReason,
+  type ThreadSummary,
+} from '@codex-bridge/contracts'
+import { type Logger, newId } from '@codex-bridge/service-kit'
+import { translateDecision, translateRequest } from './approval.translator.ts'
+import type { Delta } from './delta.coalescer.ts'
+import { DeltaCoalescer } from './delta.coalescer.ts'
+import { NotificationRecorder } from './notification.recorder.ts'
+import {
+  forwarded,
+  hibernated,
+  requestAnswered,
+  requestClosed,
+  requestRaised,
+  type SessionDraft,
+  settleLoss,
+  started,
+  stopped,
+  turnCompleted,
+  turnStalled,
+  usageUpdated,
+  verificationCompleted,
+  verificationStarted,
+} from './session.decider.ts'
+import type { SessionRecord } from './session.record.ts'
+import { ThreadLoader } from './thread.loader.ts'
+import { type Ending, TurnCommands } from './turn.commands.ts'
+import { type Stall, TurnWatchdog, type WatchdogLimits } from './turn.watchdog.ts'
+import { runVerification } from './verification.runner.ts'
+
+export type SessionOptions = {
+  lane: LaneState
+  lease: Lease
+  record: SessionRecord
+  cwd: string
+  logger: Logger
+  host: string
+  rpcTimeoutMs: number
+  watchdog: WatchdogLimits
+  verificationTimeoutMs: number
+  /** Starts an app-server whose messages go to the given handlers. */
+  launch: (peer: Omit<RpcPeerOptions, 'readable' | 'writable'>) => Promise<AppServerProcess>
+  publishDelta: (delta: Delta) => void
+  /** Puts the session's commands on the bus. */
+  serve: (session: LaneSession) => Endpoints
+  /** The session has no process any more; `lost` sessions may be resumed. */
+  onEnded: (session: LaneSession, how: 'stopped' | 'lost' | 'fenced') => void
+}
+
+/** How long a stop waits for an interrupted turn to say so, and an interrupted turn may take before its process is ended, in milliseconds. */
+const STOP_TURN_PATIENCE_MS = 5000
+const INTERRUPT_PATIENCE_MS = 15_000
+const POLL_MS = 20
+
+const now = (): string => new Date().toISOString()
+
+type Phase = 'starting' | 'live' | 'ending' | 'over'
+
+/** One live session: an app-server process, its thread, and everything that passes between Codex and the event log. */
+export class LaneSession {
+  readonly #options: SessionOptions
+  readonly #record: SessionRecord
+  readonly #deltas: DeltaCoalescer
+  readonly #notifications: NotificationRecorder
+  readonly #watchdog: TurnWatchdog
+  readonly #answers = new Map<string, Record<string, unknown>>()
+  #server: AppServerProcess | undefined
+  #commands: TurnCommands | undefined
+  #endpoints: Endpoints | undefined
+  #thread: ThreadSummary | null = null
+  #phase: Phase = 'starting'
+  #ending: Ending | undefined
+  #verification: AbortController | undefined
+  #stopping: Promise<SessionReply> | undefined
+  #activityAt = Date.now()
+
+  constructor(options: SessionOptions) {
+    this.#options = options
+    this.#record = options.record
+    this.#deltas = new DeltaCoalescer(options.publishDelta)
+    this.#watchdog = new TurnWatchdog(options.watchdog, (stall) => void this.#stalled(stall))
+    this.#notifications = new NotificationRecorder({
+      record: (decide) => this.#note(decide),
+      delta: (method, params) => this.#deltas.add(method, params),
+      ending: () => this.#ending ?? { cause: null },
+      verifies: () => options.lane.verificationCommands.length > 0,
+      now,
+    })
+  }
+
+  get laneId(): string {
+    return this.#options.lane.laneId
+  }
+
+  get lane(): LaneState {
+    return this.#options.lane
+  }
+
+  get lease(): Lease {
+    return this.#options.lease
+  }
+
+  /** Milliseconds without anything to do; 0 while a turn, a question or a verification is open. */
+  idleMs(): number {
+    const { activeTurn, verifying, requests } = this.#record.state
+    return this.#phase !== 'live' || activeTurn || verifying || requests.length > 0 ? 0 : Date.now() - this.#activityAt
+  }
+
+  reply(): SessionReply {
+    return { session: this.#record.state, thread: this.#thread, seq: this.#record.seq }
+  }
+
+  /** Brings up process and thread and says so in the log. @throws BridgeError; the log then has the session as stopped */
+  async start(recovered: boolean): Promise<void> {
+    try {
+      const server = await this.#options.launch({
+        onNotification: (method, params) => this.#notified(method, (params ?? {}) as Record<string, unknown>),
+        onRequest: ({ id, method, params }) => this.#asked(id, method, (params ?? {}) as Record<string, unknown>),
+      })
+      this.#server = server
+      void server.exited.then((exit) => this.#exited(exit))
+      const loaded = await new ThreadLoader(server, this.lane, this.#options.cwd).load(this.#record.state)
+      this.#thread = loaded.thread
+      this.#commands = new TurnCommands({
+        record: this.#record,
+        server,
+        rpcTimeoutMs: this.#options.rpcTimeoutMs,
+        now,
+        onRequested: () => this.#turnBegins(),
+        onEnding: (why) => {
+          this.#ending = why
+        },
+      })
+      await this.#record.append((state) =>
+        started(
+          state,
+          {
+            process: { host: this.#options.host, pid: server.pid, startTime: server.startTimeTicks ?? null },
+            codexVersion: server.codexVersion ?? null,
+            threadId: loaded.thread.id,
+            threadStored: loaded.stored,
+            readiness: loaded.readiness,
+            startedAt: now(),
+            ...(loaded.replacedThreadId !== undefined && { replacedThreadId: loaded.replacedThreadId }),
+          },
+          recovered,
+        ),
+      )
+      if (this.#phase !== 'starting') throw new BridgeError('codex_unavailable', 'The app-server ended while it started')
+      this.#phase = 'live'
+      this.#endpoints = this.#options.serve(this)
+    } catch (error) {
+      await this.#failStart(BridgeError.from(error))
+      throw error
+    }
+  }
+
+  prompt(request: SessionRequest<'prompt'>) {
+    return this.#live().prompt(request)
+  }
+
+  steer(request: SessionRequest<'steer'>) {
+    return this.#live().steer(request)
+  }
+
+  async interrupt(request: SessionRequest<'interrupt'>) {
+    if (this.#verification && !this.#record.state.activeTurn) this.#verification.abort()
+    const receipt = await this.#live().interrupt(request)
+    this.#endUnlessOver(receipt.turnId)
+    return receipt
+  }
+
+  /** Ends the session: interrupts the turn, ends the process, says so in the log. Repeating it waits for the same end. */
+  stop({ commandId }: SessionRequest<'stop'>): Promise<SessionReply> {
+    this.#stopping ??= this.#shutDown('session_stopped', (state) => stopped(state, 'command', null, commandId))
+    return this.#stopping
+  }
+
+  /** As stop, but the session wakes with the next prompt. */
+  hibernate(why: 'idle' | 'shutdown'): Promise<SessionReply> {
+    this.#stopping ??= this.#shutDown(why, (state) => hibernated(state, why))
+    return this.#stopping
+  }
+
+  /** Carries a decision to Codex, if Codex still waits for it. */
+  deliver(approval: Approval): void {
+    const open = this.#record.state.requests.find(({ approvalId }) => approvalId === approval.approvalId)
+    const decision = approval.decision
+    if (!open || !decision || !this.#server) return
+    const asked = this.#answers.get(open.approvalId) ?? approval.request
+    const delivered = this.#server.peer.respond(open.requestId, translateDecision(open.kind, decision, asked))
+    this.#answers.delete(open.approvalId)
+    this.#note((state) => {
+      if (!state.requests.some(({ approvalId }) => approvalId === open.approvalId)) return
+      return delivered ? requestAnswered(state, open) : requestClosed(state, open, 'Codex no longer waited')
+    })
+    this.#watchdog.waitingForPerson(this.#answers.size > 0)
+  }
+
+  /** Another owner has the lane: end the process and touch nothing more. */
+  async fence(): Promise<void> {
+    if (this.#phase === 'over') return
+    this.#options.logger.warn({ laneId: this.laneId }, 'fenced: another runner owns the lane')
+    this.#close()
+    await this.#server?.stop({ graceMs: 500 })
+    this.#options.onEnded(this, 'fenced')
+  }
+
+  #live(): TurnCommands {
+    if (!this.#commands || this.#phase !== 'live') throw new BridgeError('fenced', 'The session is ending')
+    if (this.lease.state() === 'lost') throw new BridgeError('fenced')
+    this.#activityAt = Date.now()
+    return this.#commands
+  }
+
+  #note(decide: Parameters<SessionRecord['note']>[0]): void {
+    if (this.#phase !== 'over') this.#record.note(decide)
+  }
+
+  #notified(method: string, params: Record<string, unknown>): void {
+    this.#activityAt = Date.now()
+    const { threadId } = params
+    const isOwn = typeof threadId === 'string' && threadId === this.#thread?.id
+    if (method === 'error' && params['willRetry'] === true) this.#watchdog.retrying()
+    else this.#watchdog.progress()
+    this.#notifications.accept(method, params, isOwn)
+    if (method === 'serverRequest/resolved') {
+      for (const open of this.#record.state.requests) if (open.requestId === params['requestId']) this.#answers.delete(open.approvalId)
+      this.#watchdog.waitingForPerson(this.#answers.size > 0)
+    }
+    if (method === 'turn/completed' && isOwn) this.#turnEnded(String((params['turn'] as { id?: unknown } | undefined)?.id))
+  }
+
+  #asked(requestId: number | string, method: string, params: Record<string, unknown>): void {
+    const translated = translateRequest(method, params, (itemId) => this.#notifications.item(itemId))
+    if (!translated) {
+      this.#server?.peer.respondError(requestId, { code: -32_601, message: `codex-bridge does not handle ${method}` })
+      this.#note((state) => forwarded(state, notificationEventType(method), method, { ...params, answered: 'not supported' }))
+      return
+    }
+    const approvalId = newId('apr')
+    this.#answers.set(approvalId, translated.request)
+    this.#watchdog.waitingForPerson(true)
+    this.#note((state) => requestRaised(state, { requestId, approvalId, ...translated }))
+  }
+
+  #turnBegins(): void {
+    this.#ending = undefined
+    this.#watchdog.arm()
+  }
+
+  #turnEnded(turnId: string): void {
+    this.#watchdog.disarm()
+    this.#deltas.flush()
+    this.#ending = undefined
+    const { usage } = this.#notifications
+    if (usage !== null) this.#note((state) => usageUpdated(state, usage, turnId))
+    // Older versions do not report that a finished turn's requests are closed.
+    this.#note((state) => {
+      const left = state.requests.find((open) => open.turnId === turnId)
+      return left && requestClosed(state, left, 'The turn ended')
+    })
+    void this.#verify()
+  }
+
+  async #verify(): Promise<void> {
+    await this.#record.settled()
+    const commands = this.lane.verificationCommands
+    if (!this.#record.state.verifying || !this.#server || this.#phase !== 'live') return
+    const aborting = new AbortController()
+    this.#verification = aborting
+    const { finalMessage } = this.#notifications
+    this.#note((state) => verificationStarted(state, commands))
+    const options = { commands, cwd: this.#options.cwd, timeoutMs: this.#options.verificationTimeoutMs, signal: aborting.signal }
+    const outcome = await runVerification(this.#server.peer, options)
+    this.#verification = undefined
+    this.#note((state) => (state.verifying ? verificationCompleted(state, { ...outcome, finalMessage }) : undefined))
+  }
+
+  async #stalled({ kind, afterMs }: Stall): Promise<void> {
+    const message = kind === 'no_progress' ? `No progress for ${afterMs} ms` : `Codex only retried for ${afterMs} ms`
+    this.#options.logger.warn({ laneId: this.laneId, kind, afterMs }, 'turn stalled')
+    this.#note((state) => (state.activeTurn ? turnStalled(state, { kind, afterMs, message }) : undefined))
+    const turnId = this.#record.state.activeTurn?.turnId ?? null
+    const failure: StatusReason = { code: 'turn_stalled', message }
+    await this.#commands
+      ?.end({ cause: 'stalled', failure })
+      .catch((error: unknown) => this.#options.logger.warn({ err: error }, 'interrupt of a stalled turn'))
+    this.#endUnlessOver(turnId)
+  }
+
+  /** An interrupt that Codex agreed to and did not carry out leaves one way: end the process. */
+  #endUnlessOver(turnId: string | null): void {
+    const timer = setTimeout(() => {
+      const turn = this.#record.state.activeTurn
+      if (this.#phase !== 'live' || !turn || (turnId !== null && turn.turnId !== turnId)) return
+      this.#options.logger.warn({ laneId: this.laneId, turnId }, 'interrupted turn did not end')
+      void this.#server?.stop()
+    }, INTERRUPT_PATIENCE_MS)
+    timer.unref()
+  }
+
+  async #exited(exit: { code: number | null; signal: string | null }): Promise<void> {
+    if (this.#phase === 'ending' || this.#phase === 'over') return
+    const wasLive = this.#phase === 'live'
+    this.#phase = 'ending'
+    const message = `codex app-server ended (${exit.signal ?? `exit code ${exit.code}`})`
+    this.#options.logger.warn({ laneId: this.laneId, exit, stderr: this.#server?.stderrTail().slice(-1000) }, 'app-server ended by itself')
+    if (!wasLive) return
+    const reason: StatusReason = { code: 'process_exited', message, details: exit }
+    try {
+      while (await this.#record.append((state) => settleLoss(state, reason)));
+      this.#close()
+      this.#options.onEnded(this, 'lost')
+    } catch {
+      await this.fence()
+    }
+  }
+
+  async #shutDown(cause: string, last: (state: Parameters<typeof hibernated>[0]) => SessionDraft): Promise<SessionReply> {
+    this.#verification?.abort()
+    if (this.#record.state.activeTurn && this.#commands) {
+      await this.#commands.end({ cause }).catch(() => undefined)
+      const deadline = Date.now() + STOP_TURN_PATIENCE_MS
+      while (this.#record.state.activeTurn && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+    }
+    this.#phase = 'ending'
+    await this.#server?.stop()
+    await this.#record.settled()
+    const end = {
+      status: 'interrupted',
+      cause,
+      error: null,
+      finalMessage: this.#notifications.finalMessage,
+      usage: this.#notifications.usage,
+      verify: false,
+    } as const
+    await this.#record.append((state) => (state.activeTurn ? turnCompleted(state, end) : undefined))
+    await this.#record.append((state) =>
+      state.verifying ? verificationCompleted(state, { status: 'interrupted', results: [], finalMessage: null }) : undefined,
+    )
+    await this.#record.append(last)
+    this.#close()
+    this.#options.onEnded(this, 'stopped')
+    return this.reply()
+  }
+
+  async #failStart(error: BridgeError): Promise<void> {
+    this.#phase = 'ending'
+    await this.#server?.stop()
+    const details = error.details as { reason?: unknown } | undefined
+    const code = typeof details?.reason === 'string' ? details.reason : error.code
+    const reason: StatusReason = { code, message: error.message, ...(details !== undefined && { details }) }
+    await this.#record.append((state) => stopped(state, 'start_failed', reason)).catch(() => undefined)
+    this.#close()
+    this.#options.onEnded(this, 'stopped')
+  }
+
+  /** Off the bus, without waiting for the request that may be the cause of it. */
+  #close(): void {
+    this.#phase = 'over'
+    this.#watchdog.disarm()
+    this.#deltas.flush()
+    void this.#endpoints?.stop(0)
+  }
+}

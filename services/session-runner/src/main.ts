@@ -1,0 +1,66 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { EventLog, followEvents, serve } from '@codex-bridge/bus'
+import { CodexRequests, RunnerRequests, subjects } from '@codex-bridge/contracts'
+import { BRIDGE_VERSION, configOrExit, connectService, createContext, logServed, openLeases, runService } from '@codex-bridge/service-kit'
+import { AppServerLauncher } from './app-server.launcher.ts'
+import { ChildRegistry } from './child.registry.ts'
+import { RunnerConfig } from './config.ts'
+import { HomeProbe } from './home.probe.ts'
+import { Runner } from './runner.ts'
+
+const config = configOrExit(RunnerConfig)
+const context = createContext('session-runner', config)
+const { logger, instance: runnerId } = context
+
+await runService(logger, async (started) => {
+  const children = new ChildRegistry(config.BRIDGE_DATA_DIR, runnerId)
+  const reaped = children.reap()
+  if (reaped.length > 0) logger.warn({ pids: reaped }, 'ended app-servers that an earlier run left behind')
+  const bus = await connectService(context, config)
+  started({ name: 'bus', stop: () => bus.close() })
+  const log = new EventLog(bus)
+  const codexHome = config.CODEX_HOME ?? join(homedir(), '.codex')
+  const launcher = new AppServerLauncher({ codexHome, children, logger, rpcTimeoutMs: config.BRIDGE_RPC_TIMEOUT_MS })
+  const probe = new HomeProbe(launcher, logger)
+  started({ name: 'probe', stop: () => probe.stop() })
+  const runner = new Runner({ bus, log, leases: await openLeases(bus, context), launcher, probe, config, runnerId, logger })
+
+  const ending = new AbortController()
+  const follow = { from: (await log.extent()).lastSeq + 1, filter: subjects.aggregateEvents('approval'), signal: ending.signal }
+  const following = followEvents(bus, { ...follow, observe: (problem) => logger.warn({ problem }, 'approvals') }, async (event) =>
+    runner.decided(event),
+  )
+  started({
+    name: 'approvals',
+    stop: async () => {
+      ending.abort()
+      await following
+    },
+  })
+  started({ name: 'sessions', stop: () => runner.stop() })
+  void probe.start()
+  await runner.recoverOwn()
+  const about = { name: 'session-runner', version: BRIDGE_VERSION, metadata: { runnerId } }
+  const observe = logServed(logger)
+  const commands = await serve(
+    bus,
+    { ...about, service: 'runner' },
+    RunnerRequests,
+    { claim: (request) => runner.claim(request), recover: (request) => runner.recover(request) },
+    { observe },
+  )
+  const information = await serve(
+    bus,
+    { ...about, service: 'codex' },
+    CodexRequests,
+    { 'describe-runner': () => runner.describe() },
+    { observe, everyone: true },
+  )
+  started({
+    name: 'endpoints',
+    stop: async () => {
+      await Promise.all([commands.stop(), information.stop()])
+    },
+  })
+})

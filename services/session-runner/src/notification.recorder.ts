@@ -1,0 +1,111 @@
+import { notificationKind } from '@codex-bridge/codex-client'
+import { notificationEventType, type SessionState } from '@codex-bridge/contracts'
+import { forwarded, requestClosed, type SessionDraft, type TurnEnd, turnAppeared, turnCompleted, turnStarted } from './session.decider.ts'
+import { finalMessageOf, turnErrorOf, turnStatusOf } from './turn.outcome.ts'
+
+export type RecorderOptions = {
+  /** Appends what the decision makes of the state, after everything recorded before. */
+  record: (decide: (state: SessionState) => SessionDraft | undefined) => void
+  delta: (method: string, params: Record<string, unknown>) => void
+  /** Why the active turn is being ended by the bridge, if it is. */
+  ending: () => Pick<TurnEnd, 'cause' | 'record'> & { failure?: TurnEnd['error'] }
+  /** Whether a completed turn is to be verified. */
+  verifies: () => boolean
+  now: () => string
+}
+
+type Params = Record<string, unknown>
+
+/**
+ * Turns app-server notifications into events, in the order they came. The canonical event goes first and the raw forward
+ * after it, so that whoever waits for the end of a turn hears of it as early as possible. Only notifications of the session's
+ * own thread are canonical: sub-agents talk over the same connection under their own thread ids.
+ */
+export class NotificationRecorder {
+  readonly #options: RecorderOptions
+  /** Items under way, by id: a file-change request does not carry its changes. */
+  readonly #items = new Map<string, Params>()
+  #finalMessage: string | null = null
+  #usage: unknown = null
+
+  constructor(options: RecorderOptions) {
+    this.#options = options
+  }
+
+  /** An item under way. */
+  item(itemId: string): Params | undefined {
+    return this.#items.get(itemId)
+  }
+
+  /** Token usage as last reported. */
+  get usage(): unknown {
+    return this.#usage
+  }
+
+  /** The last agent message of the thread's current or last turn. */
+  get finalMessage(): string | null {
+    return this.#finalMessage
+  }
+
+  accept(method: string, params: Params, isOwn: boolean): void {
+    const { record, delta } = this.#options
+    if (notificationKind(method) === 'delta') {
+      delta(method, params)
+      return
+    }
+    if (isOwn) this.#canonical(method, params)
+    if (method === 'item/started' || method === 'item/completed') this.#remember(method, params)
+    if (method === 'serverRequest/resolved') this.#closed(params)
+    record((state) => forwarded(state, notificationEventType(method), method, params))
+  }
+
+  #canonical(method: string, params: Params): void {
+    const { record, now } = this.#options
+    const turn = params['turn'] as { id: string; items?: unknown; error?: unknown; status?: unknown; durationMs?: unknown } | undefined
+    if (method === 'turn/started' && turn) {
+      this.#finalMessage = null
+      record((state) => (state.activeTurn ? turnStarted(state, turn.id, now()) : turnAppeared(state, turn.id, now())))
+    } else if (method === 'turn/completed' && turn) {
+      const end = this.#endOf(turn)
+      record((state) => (concerns(state, turn.id) ? turnCompleted(state, end) : undefined))
+      this.#items.clear()
+    } else if (method === 'thread/tokenUsage/updated') {
+      this.#usage = params['tokenUsage']
+    }
+  }
+
+  #endOf(turn: { items?: unknown; error?: unknown; status?: unknown; durationMs?: unknown }): TurnEnd {
+    const { ending, verifies } = this.#options
+    const { cause, record, failure } = ending()
+    const status = turnStatusOf(turn)
+    return {
+      status: status === 'interrupted' && failure ? 'failed' : status,
+      cause: status === 'completed' ? null : cause,
+      error: failure && status !== 'completed' ? failure : turnErrorOf(turn.error),
+      finalMessage: finalMessageOf(turn.items) ?? this.#finalMessage,
+      usage: this.#usage,
+      durationMs: typeof turn.durationMs === 'number' ? turn.durationMs : null,
+      verify: verifies(),
+      record,
+    }
+  }
+
+  #remember(method: string, params: Params): void {
+    const item = params['item'] as (Params & { id?: unknown; type?: unknown; text?: unknown }) | undefined
+    if (typeof item?.id !== 'string') return
+    if (method === 'item/started') this.#items.set(item.id, item)
+    else this.#items.delete(item.id)
+    if (method === 'item/completed' && item.type === 'agentMessage' && typeof item.text === 'string') this.#finalMessage = item.text
+  }
+
+  #closed(params: Params): void {
+    this.#options.record((state) => {
+      const open = state.requests.find(({ requestId, threadId }) => requestId === params['requestId'] && threadId === params['threadId'])
+      return open && requestClosed(state, open, 'Codex resolved it by itself')
+    })
+  }
+}
+
+/** Codex may complete a turn whose start it never reported; it is ours if we wait for one without a name. */
+const concerns = (state: SessionState, turnId: string): boolean =>
+  state.activeTurn !== null && (state.activeTurn.turnId === null || state.activeTurn.turnId === turnId)

@@ -1,0 +1,200 @@
+import type { AppServerProcess, TurnStartParams, TurnSteerParams } from '@codex-bridge/codex-client'
+import { BridgeError, type CommandRecord, type SessionRequest, type SessionState, type TurnReceipt } from '@codex-bridge/contracts'
+import { fingerprint } from '@codex-bridge/service-kit'
+import { SerialQueue } from './serial.queue.ts'
+import { type TurnEnd, turnCompleted, turnRequested, turnSteered } from './session.decider.ts'
+import type { SessionRecord } from './session.record.ts'
+import { codexError } from './thread.loader.ts'
+
+export type TurnCommandOptions = {
+  record: SessionRecord
+  server: AppServerProcess
+  rpcTimeoutMs: number
+  now: () => string
+  /** A turn is about to begin. */
+  onRequested: () => void
+  /** The bridge is ending the active turn: why, and which command asked for it. */
+  onEnding: (why: Ending) => void
+}
+
+/** Why the bridge ends the active turn. `failure` turns Codex's `interrupted` into a failed turn. */
+export type Ending = { cause: string; record?: CommandRecord | undefined; failure?: TurnEnd['error'] }
+
+/** How long a steer waits for Codex to name the turn that was just requested, in milliseconds. */
+const NAMING_PATIENCE_MS = 5000
+const NAMING_POLL_MS = 10
+
+const isBusy = (state: SessionState): boolean => state.activeTurn !== null || state.verifying !== null
+
+/** Prompt, steer and interrupt on a live session. A command id that was carried out before gets its first answer again. */
+export class TurnCommands {
+  readonly #options: TurnCommandOptions
+  readonly #serial = new SerialQueue()
+
+  constructor(options: TurnCommandOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Starts a turn. The intent is stored before Codex hears of it, so a crash in between shows as an interrupted turn and is
+   * never repeated by a retry.
+   * @throws BridgeError `turn_active`, `readiness_blocked`, `codex_error`, `codex_timeout`, `codex_unavailable`
+   */
+  prompt({ commandId, body }: SessionRequest<'prompt'>): Promise<TurnReceipt> {
+    return this.#serial.run(async () => {
+      const mark = fingerprint('prompt', body)
+      const known = this.#known(commandId, mark)
+      if (known) return known
+      const { record, now, onRequested } = this.#options
+      // The end of the last turn may be on its way to the log: a client that saw it must not be told that it is active.
+      if (isBusy(record.state)) await record.settled()
+      this.#refuseBusy()
+      if (record.state.readinessDeferred) {
+        throw new BridgeError('readiness_blocked', 'The thread is not ready', { details: { reason: record.state.readinessReason } })
+      }
+      const remembered: CommandRecord = { commandId, fingerprint: mark, verb: 'prompt', answer: {} }
+      const requested = await record.append((state) => (isBusy(state) ? undefined : turnRequested(state, body.input, remembered, now())))
+      if (!requested) throw new BridgeError('turn_active')
+      onRequested()
+      const turnId = await this.#start(commandId, body.input)
+      return this.#receipt('prompt', 'inProgress', commandId, turnId, requested.seq)
+    })
+  }
+
+  /**
+   * Adds input to the active turn. Told to Codex first and stored after: if the process dies in between, the turn died with
+   * it and the retry finds none, so it cannot land twice.
+   * @throws BridgeError `no_active_turn`, `turn_mismatch`, `codex_error`
+   */
+  steer({ commandId, body }: SessionRequest<'steer'>): Promise<TurnReceipt> {
+    return this.#serial.run(async () => {
+      const mark = fingerprint('steer', body)
+      const known = this.#known(commandId, mark)
+      if (known) return known
+      const { record, server, rpcTimeoutMs } = this.#options
+      const turnId = await this.#namedTurn()
+      expectTurn(turnId, body.expectedTurnId)
+      const { threadId } = record.state
+      const params = { threadId, expectedTurnId: turnId, input: [textInput(body.input)] } as TurnSteerParams
+      await server.peer.call('turn/steer', params, { timeoutMs: rpcTimeoutMs }).catch((error: unknown) => {
+        throw steerError(error)
+      })
+      const remembered: CommandRecord = { commandId, fingerprint: mark, verb: 'steer', answer: { turnId } }
+      const steered = await record.append((state) => turnSteered(state, body.input, remembered))
+      return this.#receipt('steer', 'steered', commandId, turnId, steered?.seq ?? record.seq)
+    })
+  }
+
+  /**
+   * Interrupts the active turn and what it left running. Does not wait behind a prompt: a turn that is just starting is
+   * interrupted too. The completion event tells when it is over.
+   * @throws BridgeError `no_active_turn`, `turn_mismatch`, `codex_error`
+   */
+  async interrupt({ commandId, body }: SessionRequest<'interrupt'>): Promise<TurnReceipt> {
+    const mark = fingerprint('interrupt', body)
+    const known = this.#known(commandId, mark)
+    if (known) return known
+    const { record } = this.#options
+    if (!record.state.activeTurn) await record.settled()
+    const turn = record.state.activeTurn
+    if (!turn) throw new BridgeError('no_active_turn')
+    expectTurn(turn.turnId, body.turnId)
+    const remembered: CommandRecord = { commandId, fingerprint: mark, verb: 'interrupt', answer: { turnId: turn.turnId } }
+    await this.end({ cause: 'operator', record: remembered })
+    return this.#receipt('interrupt', 'interrupting', commandId, turn.turnId, record.seq)
+  }
+
+  /** Tells Codex to end the active turn, for whatever reason. Returns when it has agreed. */
+  async end(why: Ending): Promise<void> {
+    const { record, server, rpcTimeoutMs, onEnding } = this.#options
+    const { threadId } = record.state
+    if (threadId === null) throw new BridgeError('no_active_turn')
+    onEnding(why)
+    try {
+      // By id, an interrupt straight after the start is lost ("no active turn"); the empty id means whatever is starting or active.
+      await server.peer.call('turn/interrupt', { threadId, turnId: '' }, { timeoutMs: rpcTimeoutMs })
+    } catch (error) {
+      throw codexError(error)
+    }
+    // An interrupt leaves the command that was running alive in the background.
+    await server.peer.call('thread/backgroundTerminals/clean', { threadId }, { timeoutMs: rpcTimeoutMs }).catch(() => undefined)
+  }
+
+  async #start(commandId: string, input: string): Promise<string> {
+    const { record, server, rpcTimeoutMs } = this.#options
+    const params = { threadId: record.state.threadId, input: [textInput(input)], clientUserMessageId: commandId } as TurnStartParams
+    try {
+      return (await server.peer.call('turn/start', params, { timeoutMs: rpcTimeoutMs })).turn.id
+    } catch (cause) {
+      const error = codexError(cause)
+      // A refusal ends the turn here. Silence or a lost process does not: the turn may run, and its end comes as an event.
+      if (error.code === 'codex_error') {
+        const end: TurnEnd = {
+          status: 'failed',
+          cause: 'refused',
+          error: { code: 'turn_refused', message: error.message },
+          finalMessage: null,
+          usage: null,
+          verify: false,
+        }
+        await record.append((state) => (state.activeTurn?.commandId === commandId ? turnCompleted(state, end) : undefined))
+      }
+      throw error
+    }
+  }
+
+  async #namedTurn(): Promise<string> {
+    const { record } = this.#options
+    const deadline = Date.now() + NAMING_PATIENCE_MS
+    for (;;) {
+      const turn = record.state.activeTurn
+      if (turn?.turnId) return turn.turnId
+      if (!turn || Date.now() > deadline) throw new BridgeError('no_active_turn')
+      await new Promise((resolve) => setTimeout(resolve, NAMING_POLL_MS))
+    }
+  }
+
+  #refuseBusy(): void {
+    const { activeTurn, verifying } = this.#options.record.state
+    if (activeTurn) throw new BridgeError('turn_active', undefined, { details: { turnId: activeTurn.turnId } })
+    if (verifying) throw new BridgeError('turn_active', 'The verification commands are running', { details: { verifying } })
+  }
+
+  /** The answer to a command that was carried out before. @throws BridgeError `idempotency_key_reused` */
+  #known(commandId: string, mark: string): TurnReceipt | undefined {
+    const { record } = this.#options
+    const known = record.state.commands.find((command) => command.commandId === commandId)
+    if (!known) return
+    if (known.fingerprint !== mark) throw new BridgeError('idempotency_key_reused')
+    const turnId = typeof known.answer['turnId'] === 'string' ? known.answer['turnId'] : null
+    const action = known.verb as TurnReceipt['action']
+    const status = ({ prompt: 'inProgress', steer: 'steered', interrupt: 'interrupting' } as const)[action]
+    return this.#receipt(action, status, commandId, turnId, record.seq)
+  }
+
+  #receipt(
+    action: TurnReceipt['action'],
+    status: TurnReceipt['status'],
+    commandId: string,
+    turnId: string | null,
+    seq: number,
+  ): TurnReceipt {
+    const { laneId, threadId } = this.#options.record.state
+    return { laneId, sessionId: laneId, threadId, turnId, action, status, commandId, seq }
+  }
+}
+
+const textInput = (text: string) => ({ type: 'text', text, text_elements: [] })
+
+const expectTurn = (actual: string | null, expected: string | undefined): void => {
+  if (expected !== undefined && actual !== expected) {
+    throw new BridgeError('turn_mismatch', undefined, { details: { expectedTurnId: expected, activeTurnId: actual } })
+  }
+}
+
+const steerError = (error: unknown): BridgeError => {
+  const message = (error as Error).message
+  if (/no active turn/i.test(message)) return new BridgeError('no_active_turn')
+  if (/expected active turn/i.test(message)) return new BridgeError('turn_mismatch', message)
+  return codexError(error)
+}
