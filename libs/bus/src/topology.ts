@@ -88,8 +88,8 @@ export const verifyTopology = async (bus: Bus, replicas?: number): Promise<void>
   const wrong: string[] = []
   for (const declared of topology(replicas ?? 1)) {
     const present = await infoOf(bus.jsm, declared.name)
-    if (!present) wrong.push(`${declared.name} does not exist`)
-    else wrong.push(...mismatches(declared, present, replicas === undefined ? ['num_replicas'] : []))
+    if (present) wrong.push(...mismatches(declared, present, replicas === undefined ? ['num_replicas'] : []))
+    else wrong.push(`${declared.name} does not exist`)
   }
   if (wrong.length > 0) throw new BridgeError('bus_unavailable', `NATS is not set up as declared: ${wrong.join('; ')}`, { details: wrong })
 }

@@ -11,8 +11,9 @@ export type Job = {
   readonly seq: number
   /** 1 for the first delivery. */
   readonly deliveries: number
+  /** Parsed when it is asked for. @throws SyntaxError for what is not JSON: one bad job must not end the consumer of all. */
   readonly body: unknown
-  /** Done, confirmed by the server. */
+  /** Done, confirmed by the server. May be called again after a failure. */
   ack(): Promise<void>
   /** Give it back, to come again after so many milliseconds. It stays in this consumer's pending set meanwhile. */
   retryIn(ms: number): void
@@ -80,7 +81,7 @@ export class WorkQueue {
           abort_on_missing_resource: true,
         })
         if (options.signal.aborted) stop()
-        for await (const message of messages) handle(jobOf(message))
+        for await (const message of messages) handle(jobOf(this.#bus, message))
       } catch (error) {
         if (!options.signal.aborted) options.observe?.(`job consumer ${options.durable} made anew: ${String(error)}`)
       } finally {
@@ -114,13 +115,22 @@ export class WorkQueue {
   }
 }
 
-const jobOf = (message: JsMsg): Job => ({
+const ACK = new TextEncoder().encode('+ACK')
+const ACK_TIMEOUT_MS = 5000
+
+/** The subject to acknowledge on: every message has it, only its published type leaves it out. */
+const replyOf = (message: JsMsg): string => (message as JsMsg & { reply: string }).reply
+
+const jobOf = (bus: Bus, message: JsMsg): Job => ({
   subject: message.subject,
   seq: message.seq,
   deliveries: message.info.deliveryCount,
-  body: decodeJson(message.data),
+  get body() {
+    return decodeJson(message.data)
+  },
+  // Not the library's ackAck: after one that timed out it answers every further call without sending anything.
   ack: async () => {
-    await message.ackAck({ timeout: 5000 })
+    await bus.nc.request(replyOf(message), ACK, { timeout: ACK_TIMEOUT_MS })
   },
   retryIn: (ms) => message.nak(Math.max(1, Math.round(ms))),
   working: () => message.working(),

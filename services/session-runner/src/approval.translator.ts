@@ -1,4 +1,4 @@
-import { type ApprovalMethod, type ApprovalMethods, isApprovalMethod } from '@codex-bridge/codex-client'
+import { type ApprovalMethod, isApprovalMethod } from '@codex-bridge/codex-client'
 import type { ApprovalKind, Decision } from '@codex-bridge/contracts'
 
 const KINDS: Record<ApprovalMethod, ApprovalKind> = {
@@ -78,16 +78,8 @@ export const translateDecision = (kind: ApprovalKind, decision: Decision, reques
   const approved = decision.decision === 'approve'
   switch (kind) {
     case 'command':
-    case 'file_change': {
-      const answer = approved
-        ? decision.scope === 'session'
-          ? 'acceptForSession'
-          : 'accept'
-        : decision.decision === 'cancel'
-          ? 'cancel'
-          : 'decline'
-      return { decision: answer } satisfies ApprovalMethods['item/fileChange/requestApproval']['result']
-    }
+    case 'file_change':
+      return { decision: approved ? (decision.scope === 'session' ? 'acceptForSession' : 'accept') : refusal(decision) }
     case 'permissions':
       return { permissions: approved ? granted(request['permissions']) : {}, scope: decision.scope === 'session' ? 'session' : 'turn' }
     case 'user_input': {
@@ -95,15 +87,13 @@ export const translateDecision = (kind: ApprovalKind, decision: Decision, reques
       return { answers: Object.fromEntries(Object.entries(answers).map(([id, given]) => [id, { answers: given }])) }
     }
     case 'mcp_elicitation':
-      return {
-        action: approved ? 'accept' : decision.decision === 'cancel' ? 'cancel' : 'decline',
-        content: approved ? (decision.content ?? {}) : null,
-        _meta: null,
-      }
+      return { action: approved ? 'accept' : refusal(decision), content: approved ? (decision.content ?? {}) : null, _meta: null }
     default:
       return { decision: 'decline' }
   }
 }
+
+const refusal = (decision: Decision): 'cancel' | 'decline' => (decision.decision === 'cancel' ? 'cancel' : 'decline')
 
 /** The parts of a permission request that ask for something; Codex wants exactly those echoed. */
 const granted = (asked: unknown): Record<string, unknown> =>

@@ -4,23 +4,17 @@ import {
   type Approval,
   BridgeError,
   type LaneState,
-  notificationEventType,
   type SessionReply,
   type SessionRequest,
   type StatusReason,
   type ThreadSummary,
 } from '@codex-bridge/contracts'
-import { type Logger, newId } from '@codex-bridge/service-kit'
-import { translateDecision, translateRequest } from './approval.translator.ts'
-import type { Delta } from './delta.coalescer.ts'
-import { DeltaCoalescer } from './delta.coalescer.ts'
+import type { Logger } from '@codex-bridge/service-kit'
+import { type Delta, DeltaCoalescer } from './delta.coalescer.ts'
 import { NotificationRecorder } from './notification.recorder.ts'
+import { RequestDesk } from './request.desk.ts'
 import {
-  forwarded,
   hibernated,
-  requestAnswered,
-  requestClosed,
-  requestRaised,
   type SessionDraft,
   settleLoss,
   started,
@@ -72,7 +66,7 @@ export class LaneSession {
   readonly #deltas: DeltaCoalescer
   readonly #notifications: NotificationRecorder
   readonly #watchdog: TurnWatchdog
-  readonly #answers = new Map<string, Record<string, unknown>>()
+  readonly #desk: RequestDesk
   #server: AppServerProcess | undefined
   #commands: TurnCommands | undefined
   #endpoints: Endpoints | undefined
@@ -94,6 +88,13 @@ export class LaneSession {
       ending: () => this.#ending ?? { cause: null },
       verifies: () => options.lane.verificationCommands.length > 0,
       now,
+    })
+    this.#desk = new RequestDesk({
+      peer: () => this.#server?.peer,
+      state: () => this.#record.state,
+      note: (decide) => this.#note(decide),
+      item: (itemId) => this.#notifications.item(itemId),
+      onWaiting: (waiting) => this.#watchdog.waitingForPerson(waiting),
     })
   }
 
@@ -124,7 +125,7 @@ export class LaneSession {
     try {
       const server = await this.#options.launch({
         onNotification: (method, params) => this.#notified(method, (params ?? {}) as Record<string, unknown>),
-        onRequest: ({ id, method, params }) => this.#asked(id, method, (params ?? {}) as Record<string, unknown>),
+        onRequest: ({ id, method, params }) => this.#desk.asked(id, method, (params ?? {}) as Record<string, unknown>),
       })
       this.#server = server
       void server.exited.then((exit) => this.#exited(exit))
@@ -193,17 +194,7 @@ export class LaneSession {
 
   /** Carries a decision to Codex, if Codex still waits for it. */
   deliver(approval: Approval): void {
-    const open = this.#record.state.requests.find(({ approvalId }) => approvalId === approval.approvalId)
-    const decision = approval.decision
-    if (!open || !decision || !this.#server) return
-    const asked = this.#answers.get(open.approvalId) ?? approval.request
-    const delivered = this.#server.peer.respond(open.requestId, translateDecision(open.kind, decision, asked))
-    this.#answers.delete(open.approvalId)
-    this.#note((state) => {
-      if (!state.requests.some(({ approvalId }) => approvalId === open.approvalId)) return
-      return delivered ? requestAnswered(state, open) : requestClosed(state, open, 'Codex no longer waited')
-    })
-    this.#watchdog.waitingForPerson(this.#answers.size > 0)
+    this.#desk.deliver(approval)
   }
 
   /** Another owner has the lane: end the process and touch nothing more. */
@@ -233,24 +224,8 @@ export class LaneSession {
     if (method === 'error' && params['willRetry'] === true) this.#watchdog.retrying()
     else this.#watchdog.progress()
     this.#notifications.accept(method, params, isOwn)
-    if (method === 'serverRequest/resolved') {
-      for (const open of this.#record.state.requests) if (open.requestId === params['requestId']) this.#answers.delete(open.approvalId)
-      this.#watchdog.waitingForPerson(this.#answers.size > 0)
-    }
+    if (method === 'serverRequest/resolved') this.#desk.resolved(params['requestId'])
     if (method === 'turn/completed' && isOwn) this.#turnEnded(String((params['turn'] as { id?: unknown } | undefined)?.id))
-  }
-
-  #asked(requestId: number | string, method: string, params: Record<string, unknown>): void {
-    const translated = translateRequest(method, params, (itemId) => this.#notifications.item(itemId))
-    if (!translated) {
-      this.#server?.peer.respondError(requestId, { code: -32_601, message: `codex-bridge does not handle ${method}` })
-      this.#note((state) => forwarded(state, notificationEventType(method), method, { ...params, answered: 'not supported' }))
-      return
-    }
-    const approvalId = newId('apr')
-    this.#answers.set(approvalId, translated.request)
-    this.#watchdog.waitingForPerson(true)
-    this.#note((state) => requestRaised(state, { requestId, approvalId, ...translated }))
   }
 
   #turnBegins(): void {
@@ -264,11 +239,7 @@ export class LaneSession {
     this.#ending = undefined
     const { usage } = this.#notifications
     if (usage !== null) this.#note((state) => usageUpdated(state, usage, turnId))
-    // Older versions do not report that a finished turn's requests are closed.
-    this.#note((state) => {
-      const left = state.requests.find((open) => open.turnId === turnId)
-      return left && requestClosed(state, left, 'The turn ended')
-    })
+    this.#desk.turnEnded(turnId)
     void this.#verify()
   }
 
