@@ -1,9 +1,9 @@
-import { FAILURES, type Failure, isToolStep, type ModelStep } from "./model-step.ts";
+import { FAILURES, type Failure, isToolStep, type ModelStep } from './model-step.ts'
 
 /** A script is for tests and demos; a prompt with more directives than this is a mistake or an attack. */
-const MAX_STEPS = 200;
-const MAX_SLEEP_MS = 600_000;
-const DIRECTIVE = /^[ \t]*#(\+?)([a-z]+(?:-[a-z]+)*)(?:[ \t]+(.*))?$/;
+const MAX_STEPS = 200
+const MAX_SLEEP_MS = 600_000
+const DIRECTIVE = /^[ \t]*#(\+?)([a-z]+(?:-[a-z]+)*)(?:[ \t]+(.*))?$/
 
 /**
  * Reads the script in a prompt: lines that start with a known directive. Other lines, also unknown `#words` such as headings, are
@@ -24,77 +24,77 @@ const DIRECTIVE = /^[ \t]*#(\+?)([a-z]+(?:-[a-z]+)*)(?:[ \t]+(.*))?$/;
  * `#+run`, `#+ask-run`, …: in the same model response as the tool call of the line before (two approvals at once).
  */
 export function parsePromptScript(prompt: string): ModelStep[] {
-  const steps: ModelStep[] = [];
+  const steps: ModelStep[] = []
   for (const line of prompt.split(/\r?\n/)) {
-    const [, plus, name, rest] = DIRECTIVE.exec(line) ?? [];
-    const step = name === undefined ? undefined : readDirective(name, (rest ?? "").trim());
+    const [, plus, name, rest] = DIRECTIVE.exec(line) ?? []
+    const step = name === undefined ? undefined : readDirective(name, (rest ?? '').trim())
     if (step) {
-      steps.push(plus && isToolStep(step) ? { ...step, parallel: true } : step);
+      steps.push(plus && isToolStep(step) ? { ...step, parallel: true } : step)
     }
     if (steps.length === MAX_STEPS) {
-      break;
+      break
     }
   }
-  return steps;
+  return steps
 }
 
 function readDirective(name: string, argument: string): ModelStep | undefined {
   switch (name) {
-    case "say":
-      return { kind: "say", text: unescapeLines(argument) };
-    case "run":
-    case "ask-run":
-      return argument === "" ? undefined : { kind: "run", command: argument, escalate: name === "ask-run" };
-    case "patch":
-      return readPatch(argument);
-    case "ask-user":
-      return readQuestion(argument);
-    case "call":
-      return readCall(argument);
-    case "sleep":
-      return { kind: "sleep", ms: Math.min(MAX_SLEEP_MS, Math.max(0, Number.parseInt(argument, 10) || 0)) };
-    case "hang":
-      return { kind: "hang" };
-    case "fail":
-      return isFailure(argument) ? { kind: "fail", failure: argument } : undefined;
+    case 'say':
+      return { kind: 'say', text: unescapeLines(argument) }
+    case 'run':
+    case 'ask-run':
+      return argument === '' ? undefined : { kind: 'run', command: argument, escalate: name === 'ask-run' }
+    case 'patch':
+      return readPatch(argument)
+    case 'ask-user':
+      return readQuestion(argument)
+    case 'call':
+      return readCall(argument)
+    case 'sleep':
+      return { kind: 'sleep', ms: Math.min(MAX_SLEEP_MS, Math.max(0, Number.parseInt(argument, 10) || 0)) }
+    case 'hang':
+      return { kind: 'hang' }
+    case 'fail':
+      return isFailure(argument) ? { kind: 'fail', failure: argument } : undefined
     default:
-      return;
+      return
   }
 }
 
 function readPatch(argument: string): ModelStep | undefined {
-  const [, file, text] = /^(\S+)[ \t]*(.*)$/.exec(argument) ?? [];
-  return file === undefined ? undefined : { kind: "patch", file, text: unescapeLines(text ?? "") };
+  const [, file, text] = /^(\S+)[ \t]*(.*)$/.exec(argument) ?? []
+  return file === undefined ? undefined : { kind: 'patch', file, text: unescapeLines(text ?? '') }
 }
 
 function readQuestion(argument: string): ModelStep | undefined {
-  const [question, ...options] = argument.split("|").map((part) => part.trim());
-  return question ? { kind: "ask-user", question, options: options.filter((option) => option !== "") } : undefined;
+  const [question, ...options] = argument.split('|').map((part) => part.trim())
+  return question ? { kind: 'ask-user', question, options: options.filter((option) => option !== '') } : undefined
 }
 
 function readCall(argument: string): ModelStep | undefined {
-  const [, target, json] = /^(\S+)[ \t]*(.*)$/.exec(argument) ?? [];
+  const [, target, json] = /^(\S+)[ \t]*(.*)$/.exec(argument) ?? []
   if (target === undefined) {
-    return;
+    return
   }
-  const colon = target.indexOf(":");
-  const namespace = colon > 0 ? { namespace: target.slice(0, colon) } : {};
-  return { kind: "call", tool: target.slice(colon + 1), ...namespace, arguments: readObject(json ?? "") };
+  const colon = target.indexOf(':')
+  const namespace = colon > 0 ? { namespace: target.slice(0, colon) } : {}
+  return { kind: 'call', tool: target.slice(colon + 1), ...namespace, arguments: readObject(json ?? '') }
 }
 
 function readObject(json: string): Record<string, unknown> {
   try {
-    const value: unknown = JSON.parse(json);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+    const value: unknown = JSON.parse(json)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
   } catch {
-    return {};
+    return {}
   }
 }
 
 function isFailure(word: string): word is Failure {
-  return (FAILURES as readonly string[]).includes(word);
+  return (FAILURES as readonly string[]).includes(word)
 }
 
 function unescapeLines(text: string): string {
-  return text.replaceAll("\\n", "\n");
+  return text.replaceAll('\\n', '\n')
 }
