@@ -1,10 +1,12 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import type { Readable, Writable } from 'node:stream'
 import { AppServerStartError } from './app-server.errors.ts'
 import { type AppServerArgsOptions, type AppServerEnvOptions, appServerArgs, appServerEnv, boundToParent } from './app-server.launch.ts'
 import type { InitializeResponse } from './generated/index.ts'
+import { PROCESS_MARK_VARIABLE, reapMarkedProcesses } from './marked-processes.reaper.ts'
 import { type ProcessIdentity, readProcessIdentity, readStartTimeTicks, signalGroup } from './process-identity.ts'
 import type { RpcPeerOptions } from './rpc-peer.options.ts'
 import { RpcPeer } from './rpc-peer.ts'
@@ -18,6 +20,12 @@ const TERM_GRACE_MS = 1000
 const DRAIN_MS = 250
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>
+
+interface Spawned {
+  child: Child
+  pid: number
+  mark: string
+}
 
 export interface AppServerOptions extends AppServerEnvOptions, AppServerArgsOptions {
   /** Path of the native codex binary, see `resolveCodexBinary`. */
@@ -50,6 +58,8 @@ export class AppServerProcess {
   readonly identity: ProcessIdentity | undefined
   /** Linux only: start time in clock ticks since boot. */
   readonly startTimeTicks: number | undefined
+  /** Value of {@link PROCESS_MARK_VARIABLE} in the child and in all it starts; for `reapMarkedProcesses` in a later process. */
+  readonly mark: string
   readonly peer: RpcPeer
   /** Resolves once the process is gone and its last output has been handled. Never rejects. */
   readonly exited: Promise<AppServerExit>
@@ -58,9 +68,10 @@ export class AppServerProcess {
   #initialized: InitializeResponse = { userAgent: '', codexHome: '', platformFamily: '', platformOs: '' }
   #stopping: Promise<AppServerExit> | undefined
 
-  private constructor(child: Child, pid: number, peerOptions: AppServerOptions['peer']) {
+  private constructor({ child, pid, mark }: Spawned, peerOptions: AppServerOptions['peer']) {
     this.#child = child
     this.pid = pid
+    this.mark = mark
     this.identity = readProcessIdentity(pid)
     this.startTimeTicks = readStartTimeTicks(pid)
     this.#stderr = new StderrTail()
@@ -77,8 +88,7 @@ export class AppServerProcess {
    */
   static async start(options: AppServerOptions): Promise<AppServerProcess> {
     const deadline = performance.now() + (options.startTimeoutMs ?? DEFAULT_START_TIMEOUT_MS)
-    const { child, pid } = await spawnChild(options)
-    const server = new AppServerProcess(child, pid, options.peer)
+    const server = new AppServerProcess(await spawnChild(options), options.peer)
     try {
       await server.#initialize(options, Math.max(1, deadline - performance.now()))
     } catch (cause) {
@@ -164,6 +174,10 @@ export class AppServerProcess {
         exit = { code, signal }
         // Commands codex had started and left behind. The group id cannot have been reused: it was freed only now, if at all.
         signalGroup(this.pid, 'SIGKILL')
+        if (code !== 0) {
+          // One that exits by itself has ended its commands; one that was killed may not have got to it.
+          reapMarkedProcesses(this.mark)
+        }
         drain = setTimeout(() => {
           child.stdout.destroy()
           child.stderr.destroy()
@@ -210,7 +224,8 @@ export class AppServerProcess {
   }
 }
 
-async function spawnChild(options: AppServerOptions): Promise<{ child: Child; pid: number }> {
+async function spawnChild(options: AppServerOptions): Promise<Spawned> {
+  const mark = randomUUID()
   try {
     // Through setpriv a missing binary would only show as an exit code.
     await access(options.binary, constants.X_OK)
@@ -218,14 +233,14 @@ async function spawnChild(options: AppServerOptions): Promise<{ child: Child; pi
     const child = spawn(command, args, {
       cwd: options.cwd,
       detached: true,
-      env: appServerEnv(process.env, options),
+      env: { ...appServerEnv(process.env, options), [PROCESS_MARK_VARIABLE]: mark },
       stdio: ['pipe', 'pipe', 'pipe'],
     })
     const { pid } = child
     if (pid === undefined) {
       throw await new Promise<Error>((resolve) => child.once('error', resolve))
     }
-    return { child, pid }
+    return { child, pid, mark }
   } catch (cause) {
     throw new AppServerStartError('spawn', `cannot run ${options.binary}: ${(cause as Error).message}`, { cause })
   }

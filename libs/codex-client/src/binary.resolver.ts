@@ -128,11 +128,9 @@ function follow(candidate: string, target: Target | undefined): { path: string }
   } catch {
     return { problem: 'no such file' }
   }
-  if (!isExecutableFile(real)) {
-    // npm's launcher is run through node and need not be executable itself.
-    if (!real.endsWith('.js')) {
-      return { problem: 'not an executable file' }
-    }
+  // npm's launcher is run through node and need not be executable itself.
+  if (!(isExecutableFile(real) || real.endsWith('.js'))) {
+    return { problem: 'not an executable file' }
   }
   const launcher = launcherOf(real, candidate)
   if (!launcher) {

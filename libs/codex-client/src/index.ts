@@ -127,6 +127,7 @@ export { CLIENT_REQUEST_METHODS, SERVER_NOTIFICATION_METHODS, SERVER_REQUEST_MET
 export { CODEX_PROTOCOL_VERSION } from './generated/version.ts'
 export type { JsonLineDecoderOptions, LineError } from './json-lines.framing.ts'
 export { DEFAULT_MAX_LINE_BYTES, encodeJsonLine, JsonLineDecoder } from './json-lines.framing.ts'
+export { findMarkedProcesses, PROCESS_MARK_VARIABLE, reapMarkedProcesses } from './marked-processes.reaper.ts'
 export type { ProcessIdentity } from './process-identity.ts'
 export { isAlive, killGroup, readProcessIdentity, readStartTimeTicks } from './process-identity.ts'
 export type { ApprovalMethod, ApprovalMethods } from './protocol/approvals.ts'

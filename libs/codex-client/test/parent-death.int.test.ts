@@ -1,45 +1,77 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
-import { isAlive, type ProcessIdentity } from "../src/index.ts";
-import { binary, CodexRig } from "./support/codex.rig.ts";
-import { compileSources } from "./support/compiled.sources.ts";
-import { runningWith } from "./support/process.group.ts";
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { isAlive, type ProcessIdentity } from '../src/index.ts'
+import { binary, CodexRig } from './support/codex.rig.ts'
+import { compileSources } from './support/compiled.sources.ts'
+import { runningWith } from './support/process.group.ts'
 
-let sources: ReturnType<typeof compileSources>;
+let sources: ReturnType<typeof compileSources>
 beforeAll(() => {
-  sources = compileSources();
-});
+  sources = compileSources()
+})
 afterAll(() => {
-  sources.remove();
-});
+  sources.remove()
+})
 
-/** A process that owns one app-server with a running command, and prints the identity of the app-server. */
-function startParent(home: string, workspace: string, command: string) {
-  const script = `
-    import { AppServerProcess } from ${JSON.stringify(sources.index)};
-    const server = await AppServerProcess.start({ binary: ${JSON.stringify(binary)}, codexHome: ${JSON.stringify(home)}, cwd: ${JSON.stringify(workspace)},
-      clientInfo: { name: "parent", version: "0" }, peer: { onNotification: (method, params) => {
-        if (method === "item/started" && params.item.type === "commandExecution") console.log(JSON.stringify(server.identity));
-      } } });
-    const { thread } = await server.peer.call("thread/start", { cwd: ${JSON.stringify(workspace)} });
-    await server.peer.call("turn/start", { threadId: thread.id, input: [{ type: "text", text: "#run ${command}", text_elements: [] }] });
-  `;
-  return spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+/** A process that owns one app-server. Runs the prompt of its environment, then prints the app-server's identity. */
+const PARENT = `
+  const { SOURCES, BINARY, HOME_DIR, WORKSPACE, PROMPT } = process.env;
+  const { AppServerProcess } = await import(SOURCES);
+  const print = () => console.log(JSON.stringify(server.identity));
+  const server = await AppServerProcess.start({ binary: BINARY, codexHome: HOME_DIR, clientInfo: { name: "parent", version: "0" },
+    peer: { onNotification: (method, params) => { if (method === "item/started" && params.item.type === "commandExecution") print(); } } });
+  if (PROMPT) {
+    const { thread } = await server.peer.call("thread/start", { cwd: WORKSPACE });
+    await server.peer.call("turn/start", { threadId: thread.id, input: [{ type: "text", text: PROMPT, text_elements: [] }] });
+  } else {
+    print();
+  }
+`
+
+async function startParent(rig: CodexRig, options: { binary: string; prompt: string }) {
+  const env = {
+    ...process.env,
+    HOME: rig.home,
+    SOURCES: sources.index,
+    BINARY: options.binary,
+    HOME_DIR: rig.home,
+    WORKSPACE: rig.workspace,
+    PROMPT: options.prompt,
+  }
+  const parent = spawn(process.execPath, ['--input-type=module', '-e', PARENT], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const [line] = (await once(createInterface(parent.stdout), 'line')) as [string]
+  return { parent, identity: JSON.parse(line) as ProcessIdentity }
 }
 
-it.each(["SIGKILL", "SIGTERM", "SIGHUP"] as const)("codex and its command die within 2 s when their parent gets %s", async (signal) => {
-  await using rig = await CodexRig.start();
-  const command = `sleep 300.${process.pid}2`;
-  const parent = startParent(rig.home, rig.workspace, command);
-  const [line] = (await once(createInterface(parent.stdout), "line")) as [string];
-  const identity = JSON.parse(line) as ProcessIdentity;
-  expect(isAlive(identity)).toBe(true);
-  await vi.waitFor(() => expect(runningWith(command)).not.toEqual([]), { timeout: 5000 });
+it.each(['SIGKILL', 'SIGTERM', 'SIGHUP'] as const)('codex and its command die within 2 s when their parent gets %s', async (signal) => {
+  await using rig = await CodexRig.start()
+  const command = `sleep 300.${process.pid}2`
+  const { parent, identity } = await startParent(rig, { binary, prompt: `#run ${command}` })
+  await vi.waitFor(() => expect(runningWith(command)).not.toEqual([]), { timeout: 5000 })
+  expect(isAlive(identity)).toBe(true)
 
-  parent.kill(signal);
-  await once(parent, "exit");
-  await vi.waitFor(() => expect(isAlive(identity)).toBe(false), { timeout: 2000, interval: 10 });
-  await vi.waitFor(() => expect(runningWith(command)).toEqual([]), { timeout: 2000 });
-});
+  parent.kill(signal)
+  await once(parent, 'exit')
+  await vi.waitFor(() => expect(isAlive(identity)).toBe(false), { timeout: 2000, interval: 10 })
+  await vi.waitFor(() => expect(runningWith(command)).toEqual([]), { timeout: 2000 })
+})
+
+const canBind = spawnSync('setpriv', ['--pdeathsig', 'TERM', '--', 'true']).status === 0
+
+it.runIf(canBind)('where the kernel can tell, so does a child that does not mind the end of its stdin', async () => {
+  await using rig = await CodexRig.start()
+  const deaf = join(rig.workspace, 'deaf')
+  await writeFile(
+    deaf,
+    `#!/bin/bash\nread line\necho '{"id":1,"result":{"userAgent":"stub/1.2.3 (x)"}}'\nwhile true; do sleep 0.05; done\n`,
+    { mode: 0o755 },
+  )
+  const { parent, identity } = await startParent(rig, { binary: deaf, prompt: '' })
+  parent.kill('SIGKILL')
+  await once(parent, 'exit')
+  await vi.waitFor(() => expect(isAlive(identity)).toBe(false), { timeout: 2000, interval: 10 })
+})

@@ -1,7 +1,7 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { join } from "node:path";
-import { type CodexHomeOptions, createCodexHome, type ScriptedModel, startScriptedModel } from "@codex-bridge/testkit";
-import type { TurnCompletedNotification, TurnStartParams } from "../../src/generated/index.ts";
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type CodexHomeOptions, createCodexHome, type ScriptedModel, startScriptedModel } from '@codex-bridge/testkit'
+import type { TurnCompletedNotification, TurnStartParams } from '../../src/generated/index.ts'
 import {
   type AppServerOptions,
   AppServerProcess,
@@ -9,126 +9,145 @@ import {
   type CodexNotifications,
   resolveCodexBinary,
   type ServerRequestMessage,
-} from "../../src/index.ts";
+} from '../../src/index.ts'
 
 /** The binary pinned in this repository, whatever else the machine has. */
-export const binary = resolveCodexBinary({ env: {} }).path;
+export const binary = resolveCodexBinary({ env: {} }).path
 
 export interface RigOptions {
-  home?: Partial<CodexHomeOptions>;
-  server?: Partial<AppServerOptions>;
+  home?: Partial<CodexHomeOptions>
+  server?: Partial<AppServerOptions>
 }
 
 /** A scripted model, a fresh home and workspace, and one app-server; remembers everything the server says. */
 export class CodexRig implements AsyncDisposable {
-  readonly model: ScriptedModel;
-  readonly home: string;
-  readonly workspace: string;
-  readonly server: AppServerProcess;
-  readonly messages: { method: string; params: unknown }[];
-  readonly requests: ServerRequestMessage[];
-  readonly #cleanups: (() => Promise<unknown>)[];
-  readonly #waiters: Set<() => void>;
+  readonly model: ScriptedModel
+  readonly home: string
+  readonly workspace: string
+  readonly server: AppServerProcess
+  readonly messages: { method: string; params: unknown }[]
+  readonly requests: ServerRequestMessage[]
+  readonly #cleanups: (() => Promise<unknown>)[]
+  readonly #waiters: Set<() => void>
 
-  private constructor(parts: Pick<CodexRig, "model" | "home" | "workspace" | "server" | "messages" | "requests">, cleanups: (() => Promise<unknown>)[], waiters: Set<() => void>) {
-    this.model = parts.model;
-    this.home = parts.home;
-    this.workspace = parts.workspace;
-    this.server = parts.server;
-    this.messages = parts.messages;
-    this.requests = parts.requests;
-    this.#cleanups = cleanups;
-    this.#waiters = waiters;
+  private constructor(
+    parts: Pick<CodexRig, 'model' | 'home' | 'workspace' | 'server' | 'messages' | 'requests'>,
+    cleanups: (() => Promise<unknown>)[],
+    waiters: Set<() => void>,
+  ) {
+    this.model = parts.model
+    this.home = parts.home
+    this.workspace = parts.workspace
+    this.server = parts.server
+    this.messages = parts.messages
+    this.requests = parts.requests
+    this.#cleanups = cleanups
+    this.#waiters = waiters
   }
 
   static async start({ home: homeOptions, server: serverOptions }: RigOptions = {}): Promise<CodexRig> {
-    const model = await startScriptedModel();
-    const home = await createCodexHome({ baseUrl: model.baseUrl, ...homeOptions });
+    const model = await startScriptedModel()
+    const home = await createCodexHome({ baseUrl: model.baseUrl, ...homeOptions })
     // Not under /tmp: workspace-write may write there whatever the workspace is.
-    const workspace = await mkdtemp(join("/var/tmp", "codex-rig-"));
-    const messages: CodexRig["messages"] = [];
-    const requests: ServerRequestMessage[] = [];
-    const waiters = new Set<() => void>();
+    const workspace = await mkdtemp(join('/var/tmp', 'codex-rig-'))
+    const messages: CodexRig['messages'] = []
+    const requests: ServerRequestMessage[] = []
+    const waiters = new Set<() => void>()
     const wake = () => {
       for (const check of [...waiters]) {
-        check();
+        check()
       }
-    };
+    }
     const server = await AppServerProcess.start({
       binary,
       codexHome: home.path,
       cwd: workspace,
-      clientInfo: { name: "codex-bridge-test", version: "0.0.1" },
+      env: home.env,
+      clientInfo: { name: 'codex-bridge-test', version: '0.0.1' },
       peer: {
         onNotification: (method, params) => {
-          messages.push({ method, params });
-          wake();
+          messages.push({ method, params })
+          wake()
         },
         onRequest: (request) => {
-          requests.push(request);
-          wake();
+          requests.push(request)
+          wake()
         },
       },
       ...serverOptions,
-    });
-    const removeWorkspace = () => rm(workspace, { recursive: true, force: true });
-    return new CodexRig({ model, home: home.path, workspace, server, messages, requests }, [() => server.stop(), () => model.close(), home.cleanup, removeWorkspace], waiters);
+    })
+    const removeWorkspace = () => rm(workspace, { recursive: true, force: true })
+    return new CodexRig(
+      { model, home: home.path, workspace, server, messages, requests },
+      [() => server.stop(), () => model.close(), home.cleanup, removeWorkspace],
+      waiters,
+    )
   }
 
-  async startThread(overrides: { sandbox?: "read-only" | "workspace-write" } = {}): Promise<string> {
-    const { thread } = await this.server.peer.call("thread/start", { cwd: this.workspace, approvalPolicy: "on-request", ...overrides });
-    return thread.id;
+  async startThread(overrides: { sandbox?: 'read-only' | 'workspace-write' } = {}): Promise<string> {
+    const { thread } = await this.server.peer.call('thread/start', { cwd: this.workspace, approvalPolicy: 'on-request', ...overrides })
+    return thread.id
   }
 
   async startTurn(threadId: string, text: string, overrides: Partial<TurnStartParams> = {}): Promise<string> {
-    const { turn } = await this.server.peer.call("turn/start", { threadId, input: [{ type: "text", text, text_elements: [] }], ...overrides });
-    return turn.id;
+    const { turn } = await this.server.peer.call('turn/start', {
+      threadId,
+      input: [{ type: 'text', text, text_elements: [] }],
+      ...overrides,
+    })
+    return turn.id
   }
 
   /** The turn with this id as its completion tells it. */
-  async turnEnd(turnId: string): Promise<TurnCompletedNotification["turn"]> {
-    return (await this.seen("turn/completed", ({ turn }) => turn.id === turnId)).turn;
+  async turnEnd(turnId: string): Promise<TurnCompletedNotification['turn']> {
+    return (await this.seen('turn/completed', ({ turn }) => turn.id === turnId)).turn
   }
 
-  async runTurn(threadId: string, text: string): Promise<TurnCompletedNotification["turn"]> {
-    return this.turnEnd(await this.startTurn(threadId, text));
+  async runTurn(threadId: string, text: string): Promise<TurnCompletedNotification['turn']> {
+    return this.turnEnd(await this.startTurn(threadId, text))
   }
 
   /** The first notification, past or future, that fits. */
-  seen<N extends CodexNotification>(method: N, fits: (params: CodexNotifications[N]) => boolean = () => true): Promise<CodexNotifications[N]> {
+  seen<N extends CodexNotification>(
+    method: N,
+    fits: (params: CodexNotifications[N]) => boolean = () => true,
+  ): Promise<CodexNotifications[N]> {
     return this.#eventually(method, () =>
-      this.messages.filter((message) => message.method === method).map(({ params }) => params as CodexNotifications[N]).find(fits),
-    );
+      this.messages
+        .filter((message) => message.method === method)
+        .map(({ params }) => params as CodexNotifications[N])
+        .find(fits),
+    )
   }
 
   /** The n-th server request, counted from 0, past or future. */
   request(n: number): Promise<ServerRequestMessage> {
-    return this.#eventually(`server request ${n}`, () => this.requests[n]);
+    return this.#eventually(`server request ${n}`, () => this.requests[n])
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const cleanup of this.#cleanups) {
-      await cleanup();
+      await cleanup()
     }
   }
 
   #eventually<T>(what: string, find: () => T | undefined): Promise<T> {
     return new Promise((resolve, reject) => {
       const check = () => {
-        const found = find();
+        const found = find()
         if (found !== undefined) {
-          clearTimeout(timer);
-          this.#waiters.delete(check);
-          resolve(found);
+          clearTimeout(timer)
+          this.#waiters.delete(check)
+          resolve(found)
         }
-      };
+      }
       const timer = setTimeout(() => {
-        this.#waiters.delete(check);
-        const last = this.messages.slice(-8).map(({ method }) => method);
-        reject(new Error(`${what} never came; last: ${last.join(", ")}`));
-      }, 10_000);
-      this.#waiters.add(check);
-      check();
-    });
+        this.#waiters.delete(check)
+        const last = this.messages.slice(-8).map(({ method }) => method)
+        reject(new Error(`${what} never came; last: ${last.join(', ')}`))
+      }, 10_000)
+      this.#waiters.add(check)
+      check()
+    })
   }
 }
