@@ -1,0 +1,69 @@
+import { isIP } from 'node:net'
+import { BridgeError } from '@codex-bridge/contracts'
+import { readEnvironment, serviceEnvironment } from '@codex-bridge/service-kit'
+import { type Static, Type } from 'typebox'
+
+const MIB = 1024 ** 2
+
+const GatewayEnvironment = Type.Object({
+  ...serviceEnvironment,
+  /** 0 lets the system choose; the log line `listening` names the port. */
+  PORT: Type.Integer({ default: 8787, minimum: 0, maximum: 65_535 }),
+  HOST: Type.String({ default: '127.0.0.1' }),
+  BRIDGE_MAX_BODY_BYTES: Type.Integer({ default: 2 * MIB, minimum: 1024, maximum: 64 * MIB }),
+  /** Host names besides loopback and HOST under which this bridge may be called. */
+  BRIDGE_ALLOWED_HOSTS: Type.String({ default: '' }),
+  /** Origins (`https://board.example`) whose pages may call this bridge. */
+  BRIDGE_ALLOWED_ORIGINS: Type.String({ default: '' }),
+  BRIDGE_ALLOW_UNAUTHENTICATED: Type.Enum(['0', '1'], { default: '0' }),
+  BRIDGE_MAX_STREAMS: Type.Integer({ default: 1000, minimum: 0 }),
+  BRIDGE_COMMAND_TIMEOUT_MS: Type.Integer({ default: 60_000, minimum: 100 }),
+})
+export type GatewayConfig = Static<typeof GatewayEnvironment>
+
+/** The entries of a comma-separated setting. */
+export const entriesOf = (setting: string): string[] =>
+  setting
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter(Boolean)
+
+/** True for an address or name that only this machine can reach. */
+export const isLoopback = (host: string): boolean => {
+  const name = host
+    .toLowerCase()
+    .replace(/^\[|\]$/g, '')
+    .replace(/\.$/, '')
+  if (isIP(name) === 4) return name.startsWith('127.')
+  if (isIP(name) === 6) return name === '::1' || /^::ffff:127\.\d+\.\d+\.\d+$/.test(name)
+  return name === 'localhost' || name.endsWith('.localhost')
+}
+
+/**
+ * Reads and checks the gateway's settings.
+ * @throws BridgeError `validation_error` with one line per problem
+ */
+export const readConfig = (environment: NodeJS.ProcessEnv): GatewayConfig => {
+  const config = readEnvironment(GatewayEnvironment, environment)
+  const problems = [
+    ...(isLoopback(config.HOST) || config.BRIDGE_ALLOW_UNAUTHENTICATED === '1'
+      ? []
+      : [
+          `HOST=${config.HOST} is reachable from other machines and nothing asks for a token: ` +
+            'use HOST=127.0.0.1, or set BRIDGE_ALLOW_UNAUTHENTICATED=1 when something in front of the bridge checks who calls',
+        ]),
+    ...entriesOf(config.BRIDGE_ALLOWED_ORIGINS)
+      .filter((origin) => !isOrigin(origin))
+      .map((origin) => `BRIDGE_ALLOWED_ORIGINS: ${origin} is no origin (scheme://host[:port], nothing after it)`),
+  ]
+  if (problems.length > 0) throw new BridgeError('validation_error', problems[0], { details: problems })
+  return config
+}
+
+const isOrigin = (text: string): boolean => {
+  try {
+    return new URL(text).origin === text
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,136 @@
+import { type Bus, requestMany, requestText } from '@codex-bridge/bus'
+import { type RunnerInfo, subjects } from '@codex-bridge/contracts'
+import { BRIDGE_VERSION } from '@codex-bridge/service-kit'
+import type { HealthReport, ServiceHealth } from './health.schema.ts'
+
+/** Everything asked for a report must answer within this time, in milliseconds. */
+const DEADLINE_MS = 1000
+/** How long instances have to answer a question that goes to all of them; leaves time within the deadline. */
+const GATHER_MS = 800
+
+const BACKENDS = [
+  { name: 'lane-registry', command: 'registry', without: 'lanes cannot be read or changed' },
+  { name: 'approvals', command: 'approvals', without: 'approvals cannot be listed or decided' },
+  { name: 'webhook-dispatcher', command: 'webhooks', without: 'no webhook is delivered' },
+] as const
+
+export type HealthProbe = () => Promise<HealthReport>
+
+/** Asks everybody how they are. Requests that come while one is under way share its answer. */
+export const createHealthProbe = (bus: Bus): HealthProbe => {
+  let underWay: Promise<HealthReport> | undefined
+  return () => {
+    underWay ??= gather(bus).finally(() => {
+      underWay = undefined
+    })
+    return underWay
+  }
+}
+
+const gather = async (bus: Bus): Promise<HealthReport> => {
+  if (!bus.connected()) return reportOf(bus, { services: {}, runners: [], instances: new Map() })
+  const [runners, instances, ...backends] = await Promise.all([
+    soon(requestMany<RunnerInfo>(bus, subjects.command('codex', 'describe-runner'), {}, GATHER_MS), []),
+    soon(instancesByName(bus), new Map<string, number>()),
+    ...BACKENDS.map(async ({ name, command }) => [name, await healthOf(bus, command)] as const),
+  ])
+  return reportOf(bus, { services: Object.fromEntries(backends), runners: [...runners].sort(byId), instances })
+}
+
+const byId = (left: RunnerInfo, right: RunnerInfo): number => (left.runnerId < right.runnerId ? -1 : 1)
+
+/** The answer, or a stand-in when it fails or takes too long: one silent service must not make the report late. */
+const soon = <T>(answer: Promise<T>, otherwise: T): Promise<T> =>
+  Promise.race([
+    answer.catch(() => otherwise),
+    new Promise<T>((resolve) => {
+      setTimeout(resolve, DEADLINE_MS, otherwise).unref()
+    }),
+  ])
+
+const instancesByName = async (bus: Bus): Promise<Map<string, number>> => {
+  const pings = await requestMany<{ name?: string }>(bus, '$SRV.PING', {}, GATHER_MS)
+  const counts = new Map<string, number>()
+  for (const { name } of pings) if (name) counts.set(name, (counts.get(name) ?? 0) + 1)
+  return counts
+}
+
+const healthOf = (bus: Bus, command: (typeof BACKENDS)[number]['command']): Promise<Record<string, unknown> | undefined> =>
+  soon(
+    requestText(bus, subjects.command(command, 'health'), {}, DEADLINE_MS).then((text) => JSON.parse(text) as Record<string, unknown>),
+    undefined,
+  )
+
+type Gathered = {
+  services: Record<string, Record<string, unknown> | undefined>
+  runners: RunnerInfo[]
+  instances: Map<string, number>
+}
+
+/** Judges what was gathered. Pure apart from the bus's own state. */
+const reportOf = (bus: Bus, gathered: Gathered): HealthReport => {
+  const connected = bus.connected()
+  const { runners } = gathered
+  const services: Record<string, ServiceHealth> = { gateway: { status: connected ? 'ok' : 'degraded', instances: 1 } }
+  for (const { name } of BACKENDS) services[name] = serviceHealth(gathered.services[name], gathered.instances.get(name) ?? 0)
+  services['session-runner'] = { status: runners.length > 0 ? worstOf(runners) : 'down', instances: runners.length }
+  const problems = connected
+    ? problemsOf(services, runners)
+    : ['NATS is not connected: every request waits for it; see that nats-server runs']
+  const healthy = Object.values(services).every(({ status }) => status === 'ok') && problems.length === 0
+  return {
+    status: connected ? (healthy ? 'ok' : 'degraded') : 'down',
+    service: 'codex-bridge',
+    version: BRIDGE_VERSION,
+    uptimeSec: Math.round(process.uptime()),
+    bus: { connected, serverVersion: bus.nc.info?.version ?? null },
+    services,
+    runners,
+    codex: codexOf(runners),
+    problems,
+  }
+}
+
+const serviceHealth = (details: Record<string, unknown> | undefined, instances: number): ServiceHealth => {
+  if (!details) return { status: 'down', instances }
+  const status = details['status'] === 'degraded' || details['status'] === 'down' ? details['status'] : 'ok'
+  return { ...details, status, instances: Math.max(instances, 1) }
+}
+
+const worstOf = (runners: RunnerInfo[]): ServiceHealth['status'] =>
+  runners.every((runner) => runner.appServer !== 'failed' && runner.problem === null) ? 'ok' : 'degraded'
+
+const codexOf = (runners: RunnerInfo[]): HealthReport['codex'] => {
+  const best = runners.find(({ appServer }) => appServer === 'ok') ?? runners[0]
+  return {
+    binary: best?.codexBinary ?? null,
+    version: best?.codexVersion ?? null,
+    appServer: best?.appServer ?? null,
+    login: best?.login ?? null,
+    mixedVersions: new Set(runners.flatMap(({ codexVersion }) => codexVersion ?? [])).size > 1,
+  }
+}
+
+const problemsOf = (services: Record<string, ServiceHealth>, runners: RunnerInfo[]): string[] => [
+  ...BACKENDS.filter(({ name }) => services[name]?.status === 'down').map(
+    ({ name, without }) => `${name} does not answer: ${without}; see its log, or start everything with \`npm start\``,
+  ),
+  ...(runners.length === 0
+    ? ['No session-runner answers: no lane can start a session; see its log, or start everything with `npm start`']
+    : []),
+  ...runners.flatMap(runnerProblems),
+  ...(codexOf(runners).mixedVersions ? ['Runners use different Codex versions: install the same one for all'] : []),
+]
+
+const runnerProblems = (runner: RunnerInfo): string[] => [
+  ...(runner.codexBinary === null
+    ? [`${runner.runnerId} finds no codex binary: set CODEX_BIN, or install it with \`npm install -g @openai/codex\``]
+    : []),
+  ...(runner.login === 'missing'
+    ? [`${runner.runnerId} is not logged in to Codex: run \`codex login\`, or \`npm run demo\` works without an account`]
+    : []),
+  ...(runner.problem === null ? [] : [`${runner.runnerId}: ${runner.problem}`]),
+  ...(runner.appServer === 'failed' && runner.problem === null
+    ? [`${runner.runnerId} cannot start the app-server: try \`codex app-server\` on its machine`]
+    : []),
+]

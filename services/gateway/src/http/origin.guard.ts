@@ -1,0 +1,54 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { BridgeError } from '@codex-bridge/contracts'
+import type { GatewayMiddleware } from './gateway.context.ts'
+
+const PREFLIGHT_SECONDS = '600'
+const ALLOWED_METHODS = 'GET, POST, PATCH, DELETE'
+const ALLOWED_HEADERS = 'content-type, idempotency-key, last-event-id, x-request-id'
+const EXPOSED_HEADERS = 'x-command-id, x-request-id, retry-after'
+
+/** `absent`: no browser page sent it. `same`: this bridge's own pages. `listed`: an allowed origin. */
+export type OriginVerdict = 'absent' | 'same' | 'listed' | 'foreign'
+
+/** Judges where a request comes from by `Origin`, and by `Sec-Fetch-Site` for requests that carry no Origin. */
+export const judgeOrigin = (headers: IncomingHttpHeaders, method: string, allowedOrigins: readonly string[]): OriginVerdict => {
+  const { origin } = headers
+  if (origin !== undefined) {
+    if (allowedOrigins.includes(origin)) return 'listed'
+    return isSameOrigin(origin, headers.host ?? '') && headers['sec-fetch-site'] !== 'cross-site' ? 'same' : 'foreign'
+  }
+  if (headers['sec-fetch-site'] !== 'cross-site') return 'absent'
+  // Following a link to this bridge is no attack: the other page cannot read what comes, and reading changes nothing.
+  const isNavigation = headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document'
+  return isNavigation && (method === 'GET' || method === 'HEAD') ? 'absent' : 'foreign'
+}
+
+const isSameOrigin = (origin: string, host: string): boolean => {
+  try {
+    const { protocol, host: named } = new URL(origin)
+    return (protocol === 'http:' || protocol === 'https:') && new URL(`${protocol}//${host}`).host === named
+  } catch {
+    return false
+  }
+}
+
+/** Refuses requests of foreign pages and answers the preflights of allowed ones. */
+export const originGuard =
+  (allowedOrigins: readonly string[]): GatewayMiddleware =>
+  (ctx, next) => {
+    const verdict = judgeOrigin(ctx.req.headers, ctx.method, allowedOrigins)
+    ctx.vary('Origin')
+    if (verdict === 'foreign') throw new BridgeError('origin_forbidden')
+    if (verdict === 'listed') {
+      ctx.set('Access-Control-Allow-Origin', ctx.get('origin'))
+      ctx.set('Access-Control-Expose-Headers', EXPOSED_HEADERS)
+      if (ctx.method === 'OPTIONS' && ctx.get('access-control-request-method') !== '') {
+        ctx.set('Access-Control-Allow-Methods', ALLOWED_METHODS)
+        ctx.set('Access-Control-Allow-Headers', ALLOWED_HEADERS)
+        ctx.set('Access-Control-Max-Age', PREFLIGHT_SECONDS)
+        ctx.status = 204
+        return
+      }
+    }
+    return next()
+  }

@@ -1,0 +1,38 @@
+import { connectService, createContext, problemLines, runService } from '@codex-bridge/service-kit'
+import { createApp } from './app.ts'
+import { openBusGateway } from './bus.gateway.ts'
+import { type GatewayConfig, readConfig } from './config.ts'
+import { createHealthProbe } from './health.report.ts'
+import { serveHttp } from './http.server.ts'
+import { openStreams } from './sse/stream.service.ts'
+
+const configure = (): GatewayConfig => {
+  try {
+    return readConfig(process.env)
+  } catch (error) {
+    for (const line of problemLines(error)) process.stderr.write(`gateway: ${line}\n`)
+    process.exit(1)
+  }
+}
+
+const config = configure()
+const context = createContext('gateway', config)
+const { logger } = context
+
+await runService(logger, async (started) => {
+  const bus = await connectService(context, config)
+  started({ name: 'bus', stop: () => bus.close() })
+  const streams = await openStreams(bus, { maxStreams: config.BRIDGE_MAX_STREAMS, logger })
+  const { app } = createApp({
+    config,
+    logger,
+    streams,
+    bus: openBusGateway(bus, config.BRIDGE_COMMAND_TIMEOUT_MS),
+    health: createHealthProbe(bus),
+  })
+  const server = await serveHttp(app.callback(), { host: config.HOST, port: config.PORT })
+  started({ name: 'http', stop: () => server.stop() })
+  // Before the server: it waits for open answers, and a stream is one that would never end.
+  started({ name: 'streams', stop: () => streams.stop() })
+  logger.info({ host: server.host, port: server.port, url: `http://${config.HOST}:${server.port}` }, 'listening')
+})

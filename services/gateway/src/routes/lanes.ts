@@ -1,0 +1,149 @@
+import { BridgeError, LaneCreate, subjects, validator } from '@codex-bridge/contracts'
+import { answerCommand, answerText } from '../http/answers.ts'
+import { integerOf, laneIdOf, minSeqOf, textOf, typePatternsOf } from '../http/request.parameters.ts'
+import type { RouteModule } from './gateway.router.ts'
+
+const registry = (verb: string) => subjects.command('registry', verb)
+const DEFAULT_LANES = 100
+const MAX_LANES = 200
+const DEFAULT_EVENTS = 100
+const MAX_EVENTS = 1000
+const MAX_PATTERNS = 50
+
+const checkCreate = validator(LaneCreate)
+
+/** Lane ids that a path of this API already means something else by. */
+const RESERVED_IDS = new Set(['sessions'])
+
+/** @throws BridgeError `validation_error` for a lane id that could not be addressed */
+export const refuseReserved = (laneId: string | undefined): void => {
+  if (laneId !== undefined && RESERVED_IDS.has(laneId)) {
+    throw new BridgeError('validation_error', undefined, {
+      details: [{ path: '/laneId', message: `"${laneId}" is a path of the API and cannot name a lane` }],
+    })
+  }
+}
+
+/** Lanes and their events. */
+export const laneRoutes: RouteModule = (mount, bus) => {
+  /**
+   * @openapi
+   * /lanes:
+   *   post:
+   *     tags: [lanes]
+   *     summary: Create a lane
+   *     parameters:
+   *       - $ref: '#/components/parameters/IdempotencyKey'
+   *     requestBody:
+   *       content:
+   *         application/json:
+   *           schema: { $ref: '#/components/schemas/LaneCreate' }
+   *     responses:
+   *       201: { description: The lane, content: { application/json: { schema: { $ref: '#/components/schemas/Lane' } } } }
+   *       202: { $ref: '#/components/responses/Unknown' }
+   *       400: { $ref: '#/components/responses/BadRequest' }
+   *       409: { $ref: '#/components/responses/Conflict' }
+   *       413: { $ref: '#/components/responses/TooLarge' }
+   *       415: { $ref: '#/components/responses/MediaType' }
+   *       422: { $ref: '#/components/responses/KeyReused' }
+   *       503: { $ref: '#/components/responses/Unavailable' }
+   */
+  mount('post', '/lanes', (ctx) => {
+    const body = checkCreate(ctx.state.json)
+    refuseReserved(body.laneId)
+    const lane = body.laneId === undefined ? {} : { laneId: body.laneId }
+    return answerCommand(ctx, { status: 201, ...lane }, (commandId) => bus.command(registry('create-lane'), { commandId, body }))
+  })
+
+  /**
+   * @openapi
+   * /lanes:
+   *   get:
+   *     tags: [lanes]
+   *     summary: List lanes
+   *     parameters:
+   *       - { name: limit, in: query, schema: { type: integer, minimum: 1, maximum: 200, default: 100 } }
+   *       - { name: cursor, in: query, description: nextCursor of the page before, schema: { type: string, maxLength: 512 } }
+   *       - $ref: '#/components/parameters/MinSeq'
+   *     responses:
+   *       200: { description: A page of lanes, content: { application/json: { schema: { $ref: '#/components/schemas/LaneList' } } } }
+   *       400: { $ref: '#/components/responses/BadRequest' }
+   *       503: { $ref: '#/components/responses/Unavailable' }
+   */
+  mount('get', '/lanes', async (ctx) => {
+    const limit = integerOf(ctx, 'limit', { min: 1, max: MAX_LANES }) ?? DEFAULT_LANES
+    const cursor = textOf(ctx, 'cursor')
+    answerText(ctx, 200, await bus.read(registry('list-lanes'), { limit, ...(cursor && { cursor }), ...minSeqOf(ctx) }))
+  })
+
+  /**
+   * @openapi
+   * /lanes/{laneId}:
+   *   parameters:
+   *     - $ref: '#/components/parameters/LaneId'
+   *   get:
+   *     tags: [lanes]
+   *     summary: Read a lane
+   *     parameters:
+   *       - $ref: '#/components/parameters/MinSeq'
+   *     responses:
+   *       200: { description: The lane, content: { application/json: { schema: { $ref: '#/components/schemas/Lane' } } } }
+   *       400: { $ref: '#/components/responses/BadRequest' }
+   *       404: { $ref: '#/components/responses/NotFound' }
+   *       503: { $ref: '#/components/responses/Unavailable' }
+   */
+  mount('get', '/lanes/:laneId', async (ctx) =>
+    answerText(ctx, 200, await bus.read(registry('get-lane'), { laneId: laneIdOf(ctx), ...minSeqOf(ctx) })),
+  )
+
+  /**
+   * @openapi
+   * /lanes/{laneId}:
+   *   delete:
+   *     tags: [lanes]
+   *     summary: Delete a lane
+   *     description: Stops its session first.
+   *     parameters:
+   *       - $ref: '#/components/parameters/IdempotencyKey'
+   *     responses:
+   *       204: { description: Deleted }
+   *       202: { $ref: '#/components/responses/Unknown' }
+   *       400: { $ref: '#/components/responses/BadRequest' }
+   *       404: { $ref: '#/components/responses/NotFound' }
+   *       409: { $ref: '#/components/responses/Conflict' }
+   *       503: { $ref: '#/components/responses/Unavailable' }
+   */
+  mount('delete', '/lanes/:laneId', (ctx) => {
+    const laneId = laneIdOf(ctx)
+    return answerCommand(ctx, { status: 204, laneId }, (commandId) => bus.command(registry('delete-lane'), { commandId, laneId }))
+  })
+
+  /**
+   * @openapi
+   * /lanes/{laneId}/events:
+   *   parameters:
+   *     - $ref: '#/components/parameters/LaneId'
+   *   get:
+   *     tags: [lanes]
+   *     summary: Events of a lane, oldest first
+   *     parameters:
+   *       - { name: after, in: query, description: Only events with a higher seq, schema: { type: integer, minimum: 0, default: 0 } }
+   *       - { name: limit, in: query, schema: { type: integer, minimum: 1, maximum: 1000, default: 100 } }
+   *       - $ref: '#/components/parameters/Types'
+   *     responses:
+   *       200: { description: A page of events, content: { application/json: { schema: { $ref: '#/components/schemas/EventList' } } } }
+   *       400: { $ref: '#/components/responses/BadRequest' }
+   *       404: { $ref: '#/components/responses/NotFound' }
+   *       503: { $ref: '#/components/responses/Unavailable' }
+   */
+  mount('get', '/lanes/:laneId/events', async (ctx) => {
+    const types = typePatternsOf(ctx, MAX_PATTERNS)
+    const request = {
+      laneId: laneIdOf(ctx),
+      after: integerOf(ctx, 'after', { min: 0, max: Number.MAX_SAFE_INTEGER }) ?? 0,
+      limit: integerOf(ctx, 'limit', { min: 1, max: MAX_EVENTS }) ?? DEFAULT_EVENTS,
+      ...(types.length > 0 && { types }),
+    }
+    answerText(ctx, 200, await bus.read(registry('lane-events'), request))
+  })
+}

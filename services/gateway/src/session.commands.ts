@@ -1,0 +1,55 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { NoRespondersError } from '@codex-bridge/bus'
+import { BridgeError, subjects } from '@codex-bridge/contracts'
+import type { BusGateway } from './bus.gateway.ts'
+import { stepId } from './command.id.ts'
+
+/** Pauses between tries while a lane changes hands, in milliseconds: about six seconds in all. */
+const RETRY_PAUSES_MS = [100, 200, 400, 800, 1000, 1500, 2000]
+
+export type TurnVerb = 'prompt' | 'steer' | 'interrupt'
+export type SessionCommand = { laneId: string; verb: TurnVerb; commandId: string; body: unknown }
+
+/**
+ * Sends a command to whoever holds the lane's session. A prompt to a lane without one starts or recovers it first; steer
+ * and interrupt need a session that is there. While the lane changes hands the command is sent again with the same id,
+ * which runs at most once.
+ * @throws BridgeError `lane_not_found`, `session_not_running`, `command_timeout`, or what the session answered
+ */
+export const sendToSession = async (bus: BusGateway, command: SessionCommand): Promise<string> => {
+  const { laneId, verb, commandId, body } = command
+  const subject = subjects.session(laneId, verb)
+  const deadline = Date.now() + bus.commandTimeoutMs
+  const left = () => Math.max(1, deadline - Date.now())
+  let changingHands = false
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await bus.command(subject, { commandId, body }, left())
+    } catch (error) {
+      if (!isTransient(error)) throw error
+      const nobody = error instanceof NoRespondersError
+      if (nobody && !changingHands) {
+        await findSession(bus, command, left)
+        changingHands = true
+        if (verb === 'prompt') continue
+      }
+      changingHands = true
+      const pause = RETRY_PAUSES_MS[attempt]
+      if (pause === undefined || pause >= left()) throw nobody ? new BridgeError('session_not_running') : error
+      await sleep(pause)
+    }
+  }
+}
+
+const isTransient = (error: unknown): error is BridgeError =>
+  error instanceof BridgeError && (error.code === 'fenced' || error.code === 'bus_unavailable')
+
+/** Nobody answers for the lane: bring a session up for a prompt, say why not for the rest. */
+const findSession = async (bus: BusGateway, { laneId, verb, commandId }: SessionCommand, left: () => number): Promise<void> => {
+  if (verb === 'prompt') {
+    await bus.command(subjects.command('registry', 'start-session'), { commandId: stepId(commandId, 'wake'), laneId }, left())
+    return
+  }
+  await bus.read(subjects.command('registry', 'get-lane'), { laneId })
+  throw new BridgeError('session_not_running')
+}

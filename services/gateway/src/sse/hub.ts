@@ -1,0 +1,222 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { RawEvent } from '@codex-bridge/bus'
+import type { Feed, StreamClient } from './client.ts'
+import type { StreamFilter } from './filter.ts'
+import { StreamEvent } from './frame.ts'
+import type { LogExtent, LogSource } from './log.source.ts'
+import { type Page, ReplayReader } from './replay.ts'
+import { EventRing, type RingLimits } from './ring.ts'
+
+const RING: RingLimits = { events: 8192, bytes: 32 * 1024 * 1024 }
+
+/** Events read at start, so that clients of the process before find theirs in memory. */
+const PRELOADED = 1000
+
+/** Live events held back while a gap is filled; beyond that they are read from the log as well. */
+const HELD = 5000
+
+/** How often the end of the log is compared with what came, in milliseconds: the last event has no successor to betray its loss. */
+const CHECK_EVERY_MS = 5000
+const RETRY_MS = 200
+
+export type HubOptions = {
+  source: LogSource
+  observe?: (problem: string) => void
+  ring?: RingLimits
+  checkEveryMs?: number
+  retryMs?: number
+}
+
+/**
+ * The event log inside this process: one live subscription for all clients. Sequences of the log have no holes when they
+ * are made, so a live event that is not the successor of the one before means that some were missed; they are read from
+ * the log before anything after them goes out.
+ */
+export class EventHub implements Feed {
+  readonly #source: LogSource
+  readonly #options: HubOptions
+  readonly #ring: EventRing
+  readonly #replay: ReplayReader
+  readonly #clients = new Set<StreamClient>()
+  readonly #stops: (() => void)[] = []
+  #last = 0
+  #created = ''
+  /** Grows whenever sequences start over. */
+  #epoch = 0
+  /** The highest sequence known to exist. */
+  #known = 0
+  #held: RawEvent[] = []
+  #filling = false
+  #stopped = false
+  /** What the check before saw beyond `last`; seen twice, it is not merely on its way. */
+  #suspected = 0
+  /** Gaps that were filled, for tests and metrics. */
+  fills = 0
+
+  constructor(options: HubOptions) {
+    this.#source = options.source
+    this.#options = options
+    this.#ring = new EventRing(options.ring ?? RING, 1)
+    this.#replay = new ReplayReader(options.source)
+  }
+
+  get last(): number {
+    return this.#last
+  }
+
+  get recentFrom(): number {
+    return this.#ring.completeFrom
+  }
+
+  get clients(): ReadonlySet<StreamClient> {
+    return this.#clients
+  }
+
+  recent(after: number): Iterable<StreamEvent> {
+    return this.#ring.after(after)
+  }
+
+  page(position: number, to: number, filter: StreamFilter, admits: (event: StreamEvent) => boolean): Promise<Page> {
+    return this.#replay.page(position, to, filter, admits)
+  }
+
+  /** Subscribes, then reads where the log ends: what comes in between is held back and sorted out by sequence. */
+  async start(): Promise<void> {
+    this.#filling = true
+    this.#stops.push(this.#source.subscribe((raw) => this.#receive(raw)))
+    const extent = await this.#source.extent()
+    this.#begin(extent)
+    this.#stops.push(this.#source.onReconnect(() => void this.#check(true)))
+    const timer = setInterval(() => void this.#check(false), this.#options.checkEveryMs ?? CHECK_EVERY_MS)
+    this.#stops.push(() => clearInterval(timer))
+    await this.#fill()
+  }
+
+  /** Ends every stream; clients come back elsewhere or later and resume by id. */
+  stop(): void {
+    this.#stopped = true
+    for (const stop of this.#stops.splice(0)) stop()
+    for (const client of [...this.#clients]) client.end()
+  }
+
+  attach(client: StreamClient): void {
+    this.#clients.add(client)
+    client.start()
+  }
+
+  detach(client: StreamClient): void {
+    this.#clients.delete(client)
+  }
+
+  extent(): Promise<LogExtent> {
+    return this.#source.extent()
+  }
+
+  #begin({ firstSeq, lastSeq, created }: LogExtent): void {
+    this.#created = created
+    this.#epoch += 1
+    this.#last = Math.max(firstSeq - 1, lastSeq - PRELOADED)
+    this.#known = Math.max(lastSeq, this.#held.at(-1)?.seq ?? 0)
+    this.#ring.restart(this.#last + 1)
+  }
+
+  #receive(raw: RawEvent): void {
+    if (this.#stopped) return
+    if (!this.#filling && raw.seq === this.#last + 1) {
+      this.#publish(raw)
+      return
+    }
+    // An old sequence is a repetition, or the log was made anew: then its numbers start over.
+    if (!this.#filling && raw.seq <= this.#last) {
+      void this.#check(true)
+      return
+    }
+    this.#known = Math.max(this.#known, raw.seq)
+    this.#held.push(raw)
+    if (this.#held.length > HELD) this.#held = []
+    if (!this.#filling) void this.#fill()
+  }
+
+  #publish(raw: RawEvent): void {
+    this.#last = raw.seq
+    const event = StreamEvent.of(raw)
+    if (!event) {
+      this.#options.observe?.(`message ${raw.seq} of ${raw.subject} is no event and was passed over`)
+      return
+    }
+    this.#ring.push(event)
+    for (const client of this.#clients) client.offer(event)
+  }
+
+  /** Goes on without gaps: first from the log up to what is held, then what is held. */
+  async #fill(): Promise<void> {
+    this.#filling = true
+    while (!this.#stopped) {
+      this.#publishHeld()
+      if (this.#last >= this.#known) break
+      try {
+        this.fills += 1
+        await this.#readTo(Math.min(this.#known, (this.#held[0]?.seq ?? Number.POSITIVE_INFINITY) - 1))
+      } catch (error) {
+        this.#options.observe?.(`events after ${this.#last} are read again: ${String(error)}`)
+        await sleep(this.#options.retryMs ?? RETRY_MS)
+        await this.#check(true)
+      }
+    }
+    this.#filling = false
+  }
+
+  #publishHeld(): void {
+    let taken = 0
+    for (const raw of this.#held) {
+      if (raw.seq > this.#last + 1) break
+      if (raw.seq === this.#last + 1) this.#publish(raw)
+      taken += 1
+    }
+    this.#held = this.#held.slice(taken)
+  }
+
+  async #readTo(to: number): Promise<void> {
+    const epoch = this.#epoch
+    for await (const raw of this.#source.read({ from: this.#last + 1, to })) {
+      if (this.#stopped || epoch !== this.#epoch) return
+      if (raw.seq > this.#last) this.#publish(raw)
+    }
+    // What is not in the log any more will not come.
+    if (epoch === this.#epoch) this.#last = Math.max(this.#last, to)
+  }
+
+  /** Compares with the end of the log. `now`: after a reconnect, where waiting for live events to arrive is pointless. */
+  async #check(now: boolean): Promise<void> {
+    const before = this.#last
+    let extent: LogExtent
+    try {
+      extent = await this.#source.extent()
+    } catch {
+      // The next check, or the reconnect, comes for sure.
+      return
+    }
+    if (this.#stopped) return
+    if (extent.created !== this.#created || extent.lastSeq < before) {
+      this.#restart(extent)
+    } else if (extent.lastSeq > this.#last) {
+      const sure = now || (this.#suspected > this.#last && extent.lastSeq >= this.#suspected)
+      this.#suspected = extent.lastSeq
+      if (!sure) return
+      this.#known = Math.max(this.#known, extent.lastSeq)
+    }
+    if (!this.#filling && this.#last < this.#known) await this.#fill()
+  }
+
+  /** The log is another one, or lost its end: sequences start over, and every client is told. */
+  #restart(extent: LogExtent): void {
+    const before = this.#last
+    this.#options.observe?.(`the event log starts over at ${extent.firstSeq}, was at ${before}`)
+    // Nobody can tell which log these are of; the new one has its own in any case.
+    this.#held = []
+    this.#begin(extent)
+    const position = extent.firstSeq - 1
+    const notice = { event: 'reset', reason: 'log_replaced', from: extent.firstSeq, to: extent.lastSeq } as const
+    for (const client of this.#clients) client.moveTo(position, notice)
+  }
+}

@@ -1,0 +1,193 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Bus, type Endpoints, serveSubject } from '@codex-bridge/bus'
+import { BridgeError, CodexRequests, type RunnerInfo, SessionRequests } from '@codex-bridge/contracts'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { type Answers, type RunningGateway, refuse, serveRegistry, startBroker, startGateway } from './gateway.harness.ts'
+
+let broker: Awaited<ReturnType<typeof startBroker>>
+let gateway: RunningGateway
+const endpoints: Endpoints[] = []
+let lanes = 0
+
+beforeAll(async () => {
+  broker = await startBroker()
+  gateway = await startGateway(broker.nats.url)
+}, 30_000)
+afterEach(async () => {
+  await Promise.all(endpoints.splice(0).map((endpoint) => endpoint.stop(100)))
+})
+afterAll(async () => {
+  await gateway?.stop()
+  await broker?.stop()
+})
+
+const newLane = () => `lane-${++lanes}`
+const registry = async (answers: Answers) => endpoints.push(await serveRegistry(broker.bus, answers))
+const session = async (bus: Bus, laneId: string, handlers: Answers) => {
+  endpoints.push(serveSubject(bus, `lane.cmd.session.${laneId}`, SessionRequests, handlers as never))
+  await bus.nc.flush()
+}
+const post = (path: string, body: unknown = undefined, headers = {}) => gateway.http.post<Record<string, unknown>>(path, body, headers)
+
+describe('a turn command', () => {
+  it('goes to the session that holds the lane', async () => {
+    const laneId = newLane()
+    await session(broker.bus, laneId, { steer: (request) => ({ got: request }) })
+    const answer = await post(`/lanes/${laneId}/steer`, { input: 'x' }, { 'idempotency-key': 'k1' })
+    expect([answer.status, answer.body]).toEqual([202, { got: { commandId: 'k1', body: { input: 'x' } } }])
+  })
+
+  it('starts a session for a prompt to a lane without one, then prompts it', async () => {
+    const laneId = newLane()
+    const seen: unknown[] = []
+    await registry({
+      'start-session': async (request) => {
+        seen.push(request)
+        await session(broker.bus, laneId, { prompt: ({ commandId }: { commandId: string }) => ({ commandId, status: 'inProgress' }) })
+        return { running: true }
+      },
+    })
+    const answer = await post(`/lanes/${laneId}/prompt`, { input: 'x' }, { 'idempotency-key': 'k2' })
+    expect([answer.status, answer.body]).toEqual([202, { commandId: 'k2', status: 'inProgress' }])
+    expect(seen).toEqual([{ commandId: 'k2:wake', laneId }])
+  })
+
+  it('says why a session for a prompt cannot be', async () => {
+    await registry({ 'start-session': refuse('lane_not_found') })
+    const answer = await post(`/lanes/${newLane()}/prompt`, { input: 'x' })
+    expect([answer.status, answer.body['error']]).toEqual([404, 'lane_not_found'])
+  })
+
+  it.each(['steer', 'interrupt'])('%s needs a live session, and a lane', async (verb) => {
+    const known = newLane()
+    await registry({
+      'get-lane': ({ laneId }: { laneId: string }) => (laneId === known ? { laneId } : refuse('lane_not_found')()),
+    })
+    const body = verb === 'steer' ? { input: 'x' } : undefined
+    expect((await post(`/lanes/${known}/${verb}`, body)).body['error']).toBe('session_not_running')
+    expect((await post(`/lanes/unknown/${verb}`, body)).body['error']).toBe('lane_not_found')
+  })
+
+  it('is sent again with the same id while the lane changes hands', async () => {
+    const laneId = newLane()
+    const ids: string[] = []
+    const fenced = serveSubject(broker.bus, `lane.cmd.session.${laneId}`, SessionRequests, {
+      interrupt: ({ commandId }) => {
+        ids.push(commandId)
+        throw new BridgeError('fenced')
+      },
+    })
+    await broker.bus.nc.flush()
+    const answering = post(`/lanes/${laneId}/interrupt`)
+    await sleep(50)
+    await fenced.stop(0)
+    await sleep(150)
+    await session(broker.bus, laneId, {
+      interrupt: ({ commandId }: { commandId: string }) => {
+        ids.push(commandId)
+        return { done: true }
+      },
+    })
+    expect((await answering).status).toBe(202)
+    expect(ids.length).toBeGreaterThanOrEqual(2)
+    expect(new Set(ids).size).toBe(1)
+  })
+
+  it('gives up when nobody takes the lane over in time', async () => {
+    const laneId = newLane()
+    await session(broker.bus, laneId, { interrupt: refuse('fenced') })
+    const started = performance.now()
+    const answer = await post(`/lanes/${laneId}/interrupt`)
+    expect([answer.status, answer.body['error'], answer.headers['retry-after']]).toEqual([503, 'fenced', '2'])
+    expect(performance.now() - started).toBeLessThan(1600)
+  })
+
+  it('hands a refusal of the session on at once', async () => {
+    const laneId = newLane()
+    await session(broker.bus, laneId, { prompt: refuse('turn_active', { turnId: 't1' }) })
+    const answer = await post(`/lanes/${laneId}/prompt`, { input: 'x' })
+    expect([answer.status, answer.body['error'], answer.body['details']]).toEqual([409, 'turn_active', { turnId: 't1' }])
+  })
+
+  it('has an unknown outcome when nobody answers in time', async () => {
+    const laneId = newLane()
+    await session(broker.bus, laneId, { prompt: () => sleep(3000) })
+    const answer = await post(`/lanes/${laneId}/prompt`, { input: 'x' }, { 'idempotency-key': 'k3' })
+    expect([answer.status, answer.body]).toEqual([202, { status: 'unknown', commandId: 'k3', laneId }])
+  })
+})
+
+describe('other requests', () => {
+  it('a command whose owner is too late has an unknown outcome, a read fails', async () => {
+    await registry({ 'delete-lane': () => sleep(3000), 'get-lane': refuse('command_timeout') })
+    const changed = await gateway.http.delete<Record<string, unknown>>('/lanes/a')
+    expect([changed.status, changed.body['status'], changed.body['laneId']]).toEqual([202, 'unknown', 'a'])
+    expect((await gateway.http.get('/lanes/a')).status).toBe(504)
+  })
+
+  it('fail at once when no service is there', async () => {
+    const started = performance.now()
+    const { status, headers } = await gateway.http.get('/lanes')
+    expect([status, headers['retry-after']]).toEqual([503, '2'])
+    expect(performance.now() - started).toBeLessThan(500)
+  })
+
+  it('never show the text of an unknown failure', async () => {
+    await registry({
+      'list-lanes': () => {
+        throw new Error('password is hunter2')
+      },
+    })
+    const answer = await gateway.http.get<Record<string, unknown>>('/lanes')
+    expect([answer.status, answer.body['error']]).toEqual([500, 'internal_error'])
+    expect(answer.text).not.toContain('hunter2')
+  })
+})
+
+describe('health', () => {
+  const runner = (fields: Partial<RunnerInfo>): RunnerInfo => ({
+    runnerId: 'session-runner-1',
+    codexBinary: { path: '/bin/codex', origin: 'PATH' },
+    codexVersion: '0.169.0',
+    codexHome: '/home',
+    appServer: 'ok',
+    login: 'logged_in',
+    problem: null,
+    sessions: 1,
+    capacity: 8,
+    ...fields,
+  })
+  const runners = async (...infos: RunnerInfo[]) => {
+    for (const info of infos) endpoints.push(serveSubject(broker.bus, 'lane.cmd.codex', CodexRequests, { 'describe-runner': () => info }))
+    await broker.bus.nc.flush()
+  }
+  type Health = {
+    status: string
+    problems: string[]
+    runners: RunnerInfo[]
+    services: Record<string, Record<string, unknown>>
+    codex: object
+  }
+  const health = async () => (await gateway.http.get<Health>('/health')).body
+
+  it('gathers what everybody says', async () => {
+    await registry({ health: () => ({ lanes: 3 }) })
+    await runners(runner({}), runner({ runnerId: 'session-runner-2', codexVersion: '0.170.0', login: 'missing' }))
+    const { services, runners: found, codex, problems, status } = await health()
+    expect(services['lane-registry']).toEqual({ lanes: 3, status: 'ok', instances: 1 })
+    expect(services['session-runner']).toMatchObject({ instances: 2 })
+    expect(found.map(({ runnerId }) => runnerId)).toEqual(['session-runner-1', 'session-runner-2'])
+    expect(codex).toMatchObject({ version: '0.169.0', appServer: 'ok', login: 'logged_in', mixedVersions: true })
+    expect(problems.join('\n')).toMatch(/codex login.*npm run demo/)
+    expect(problems.join('\n')).toMatch(/approvals does not answer/)
+    expect(status).toBe('degraded')
+  })
+
+  it('does not wait for a service that hangs', async () => {
+    await registry({ health: () => sleep(5000) })
+    const started = performance.now()
+    const { services } = await health()
+    expect(services['lane-registry']).toMatchObject({ status: 'down' })
+    expect(performance.now() - started).toBeLessThan(1300)
+  })
+})

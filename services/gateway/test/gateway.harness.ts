@@ -1,0 +1,123 @@
+import { applyTopology, type Bus, connectBus, type Endpoints, EventLog, serve } from '@codex-bridge/bus'
+import { ApprovalRequests, BridgeError, RegistryRequests, type StoredEvent, WebhookRequests } from '@codex-bridge/contracts'
+import { createLogger, stampEvent } from '@codex-bridge/service-kit'
+import { type ApiClient, api, type NatsServer, startNats } from '@codex-bridge/testkit'
+import { createApp } from '../src/app.ts'
+import { openBusGateway } from '../src/bus.gateway.ts'
+import { readConfig } from '../src/config.ts'
+import { createHealthProbe } from '../src/health.report.ts'
+import { type HttpServer, serveHttp } from '../src/http.server.ts'
+import type { GatewayRouter } from '../src/routes/gateway.router.ts'
+import { openStreams, type StreamService } from '../src/sse/stream.service.ts'
+
+const SERVICE = { version: '0.1.0' }
+
+/** A NATS server with the bridge's streams, and a connection of the tests. */
+export const startBroker = async (): Promise<{ nats: NatsServer; bus: Bus; stop: () => Promise<void> }> => {
+  const nats = await startNats({ exclusive: true })
+  const bus = await connectBus({ url: nats.url, role: 'migrator', instance: 'test', timeoutMs: 2000 })
+  await applyTopology(bus)
+  return {
+    nats,
+    bus,
+    stop: async () => {
+      await bus.close()
+      await nats.stop()
+    },
+  }
+}
+
+export type RunningGateway = {
+  url: string
+  port: number
+  http: ApiClient
+  bus: Bus
+  router: GatewayRouter
+  streams: StreamService
+  server: HttpServer
+  stop: () => Promise<void>
+}
+
+/** The gateway inside this process, put together as main.ts does. */
+export const startGateway = async (
+  natsUrl: string,
+  environment: NodeJS.ProcessEnv = {},
+  tuning: { drainTimeoutMs?: number; heartbeatEveryMs?: number } = {},
+): Promise<RunningGateway> => {
+  const config = readConfig({ NATS_URL: natsUrl, PORT: '0', BRIDGE_COMMAND_TIMEOUT_MS: '1500', ...environment })
+  const logger = createLogger('gateway', 'test', process.env['GATEWAY_TEST_LOG'] ?? 'silent')
+  const bus = await connectBus({ url: natsUrl, role: 'gateway', instance: 'test', timeoutMs: 2000 })
+  const streams = await openStreams(bus, { maxStreams: config.BRIDGE_MAX_STREAMS, logger, ...tuning })
+  const { app, router } = createApp({
+    config,
+    logger,
+    streams,
+    bus: openBusGateway(bus, config.BRIDGE_COMMAND_TIMEOUT_MS),
+    health: createHealthProbe(bus),
+  })
+  const server = await serveHttp(app.callback(), { host: config.HOST, port: config.PORT })
+  const url = `http://127.0.0.1:${server.port}`
+  const http = api(url)
+  return {
+    url,
+    port: server.port,
+    http,
+    bus,
+    router,
+    streams,
+    server,
+    stop: async () => {
+      http.close()
+      streams.stop()
+      await server.stop()
+      await bus.close()
+    },
+  }
+}
+
+export type Answers = Record<string, (request: never) => unknown>
+
+/** Stands in for a service: answers the verbs of one command service with whatever a test says. */
+const serveVerbs = (bus: Bus, name: string, service: 'registry' | 'approvals' | 'webhooks', requests: object, answers: Answers) =>
+  serve(bus, { name, service, ...SERVICE }, requests as typeof RegistryRequests, answers as never)
+
+export const serveRegistry = (bus: Bus, answers: Answers): Promise<Endpoints> =>
+  serveVerbs(bus, 'lane-registry', 'registry', RegistryRequests, answers)
+export const serveApprovals = (bus: Bus, answers: Answers): Promise<Endpoints> =>
+  serveVerbs(bus, 'approvals', 'approvals', ApprovalRequests, answers)
+export const serveWebhooks = (bus: Bus, answers: Answers): Promise<Endpoints> =>
+  serveVerbs(bus, 'webhook-dispatcher', 'webhooks', WebhookRequests, answers)
+
+export const refuse = (code: ConstructorParameters<typeof BridgeError>[0], details?: unknown) => (): never => {
+  throw new BridgeError(code, undefined, { details })
+}
+
+/** Appends events to a lane as its only writer. */
+export class LaneWriter {
+  readonly laneId: string
+  readonly #log: EventLog
+  #seq = 0
+  /** Sequences stored, in order. */
+  readonly stored: number[] = []
+
+  constructor(bus: Bus, laneId: string) {
+    this.#log = new EventLog(bus)
+    this.laneId = laneId
+  }
+
+  async append(fields: Partial<StoredEvent> = {}): Promise<number> {
+    const event: StoredEvent = {
+      ...stampEvent(),
+      type: 'lane.updated',
+      laneId: this.laneId,
+      threadId: null,
+      sessionId: null,
+      payload: {},
+      state: {},
+      ...fields,
+    }
+    this.#seq = await this.#log.append('lane', event, this.#seq)
+    this.stored.push(this.#seq)
+    return this.#seq
+  }
+}
