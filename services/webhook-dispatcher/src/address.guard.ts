@@ -1,0 +1,64 @@
+import { isIP } from 'node:net'
+import type { Problem } from '@codex-bridge/contracts'
+import ipaddr from 'ipaddr.js'
+
+/** A CIDR block that may be reached although it is not public. */
+export type Network = ReturnType<typeof ipaddr.parseCIDR>
+
+/** What a caller hears of a refused address: the same as of one that does not answer, so that nothing can be probed. */
+export const UNREACHABLE = 'The endpoint cannot be reached'
+
+/** Public by the range tables and yet not for us: the address of Azure's platform services. */
+const NEVER = new Set(['168.63.129.16'])
+
+/** The only IPv6 block that is handed out for public use; everything else is special, deprecated or not assigned. */
+const GLOBAL_IPV6 = ipaddr.parseCIDR('2000::/3')
+
+/** Blocks inside 2000::/3 that older range tables miss: documentation (RFC 9637) and benchmarking. */
+const SPECIAL_IPV6 = ['3fff::/20', '2001::/23', '2001:db8::/32', '2002::/16'].map((block) => ipaddr.parseCIDR(block))
+
+/**
+ * Reads `127.0.0.0/8,::1/128`; a bare address is a block of one.
+ * @throws Error naming the entry that is no block
+ */
+export const parseNetworks = (csv: string): Network[] =>
+  csv
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter(Boolean)
+    .map((entry) => {
+      const family = isIP(entry)
+      const block = family === 0 ? entry : `${entry}/${family === 4 ? 32 : 128}`
+      const [address = ''] = block.split('/')
+      if (isIP(address) === 0 || !ipaddr.isValidCIDR(block)) throw new Error(`"${entry}" is not an address block such as 10.0.0.0/8`)
+      return ipaddr.parseCIDR(block)
+    })
+
+/** Whether a connection to an address may be made: a public unicast address, or one in an allowed network. */
+export const isPermittedAddress = (address: string, allowed: readonly Network[]): boolean => {
+  if (isIP(address) === 0) return false
+  const parsed = ipaddr.parse(address)
+  if (allowed.some((network) => network[0].kind() === parsed.kind() && parsed.match(network))) return true
+  if (parsed.range() !== 'unicast' || NEVER.has(address)) return false
+  return parsed.kind() === 'ipv4' || (parsed.match(GLOBAL_IPV6) && !SPECIAL_IPV6.some((block) => parsed.match(block)))
+}
+
+/** The address in a URL that names one, without brackets; undefined where it names a host. */
+export const literalAddress = (url: URL): string | undefined => {
+  const host = url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname
+  return isIP(host) === 0 ? undefined : host
+}
+
+/**
+ * What is wrong with a URL as a destination. A host name is not resolved here: it may point elsewhere by the time of the
+ * delivery, which checks every address it connects to.
+ */
+export const targetProblems = (text: string, allowed: readonly Network[]): Problem[] => {
+  const problem = (message: string): Problem[] => [{ path: '/url', message }]
+  if (!URL.canParse(text)) return problem('must be a URL')
+  const url = new URL(text)
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return problem('must be an http or https URL')
+  if (url.username || url.password) return problem('must not carry a user name or password')
+  const literal = literalAddress(url)
+  return literal !== undefined && !isPermittedAddress(literal, allowed) ? problem(UNREACHABLE) : []
+}

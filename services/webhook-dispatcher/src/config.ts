@@ -1,0 +1,67 @@
+import { BridgeError, type Problem } from '@codex-bridge/contracts'
+import { readEnvironment, type ServiceConfig, serviceEnvironment } from '@codex-bridge/service-kit'
+import { Type } from 'typebox'
+import { type Network, parseNetworks } from './address.guard.ts'
+import { parseSchedule, type RetrySchedule } from './retry.schedule.ts'
+
+const Environment = Type.Object({
+  ...serviceEnvironment,
+  BRIDGE_DATA_DIR: Type.String({ default: 'data' }),
+  /** Encrypts secrets at rest: 32 bytes in base64. Without it a key file in the data directory is used. */
+  BRIDGE_WEBHOOK_KEY: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9+/]{43}=$' })),
+  /** Address blocks that may be reached although they are not public, e.g. `127.0.0.0/8,::1/128`. */
+  BRIDGE_WEBHOOK_ALLOWED_NETWORKS: Type.String({ default: '' }),
+  /** One attempt, from connecting to the end of the answer. */
+  BRIDGE_WEBHOOK_TIMEOUT_MS: Type.Integer({ default: 15_000, minimum: 100, maximum: 120_000 }),
+  /** Attempts under way per subscription. */
+  BRIDGE_WEBHOOK_CONCURRENCY: Type.Integer({ default: 8, minimum: 1, maximum: 256 }),
+  /** Seconds before each attempt; as many attempts as entries. */
+  BRIDGE_WEBHOOK_RETRY_SCHEDULE_SEC: Type.String({
+    default: '0,5,300,1800,7200,18000,36000,50400,72000,86400',
+    pattern: '^\\d+(\\.\\d+)?(,\\d+(\\.\\d+)?)*$',
+  }),
+})
+
+/** How deliveries are made, apart from what one subscription says. */
+export type DeliveryConfig = {
+  allowedNetworks: readonly Network[]
+  timeoutMs: number
+  concurrency: number
+  schedule: RetrySchedule
+}
+
+export type DispatcherConfig = {
+  /** As read, for the connection and the log. */
+  environment: ServiceConfig & Record<string, unknown>
+  dataDir: string
+  webhookKey: string | undefined
+  delivery: DeliveryConfig
+}
+
+/**
+ * Configuration of this service from the environment.
+ * @throws BridgeError `validation_error` listing every problem
+ */
+export const readConfig = (environment: NodeJS.ProcessEnv): DispatcherConfig => {
+  const read = readEnvironment(Environment, environment)
+  return {
+    environment: read,
+    dataDir: read.BRIDGE_DATA_DIR,
+    webhookKey: read.BRIDGE_WEBHOOK_KEY,
+    delivery: {
+      allowedNetworks: networksOf(read.BRIDGE_WEBHOOK_ALLOWED_NETWORKS),
+      timeoutMs: read.BRIDGE_WEBHOOK_TIMEOUT_MS,
+      concurrency: read.BRIDGE_WEBHOOK_CONCURRENCY,
+      schedule: parseSchedule(read.BRIDGE_WEBHOOK_RETRY_SCHEDULE_SEC),
+    },
+  }
+}
+
+const networksOf = (csv: string): Network[] => {
+  try {
+    return parseNetworks(csv)
+  } catch (error) {
+    const details: Problem[] = [{ path: '/BRIDGE_WEBHOOK_ALLOWED_NETWORKS', message: (error as Error).message }]
+    throw new BridgeError('validation_error', 'The configuration is not valid', { details })
+  }
+}

@@ -1,0 +1,137 @@
+import {
+  BridgeError,
+  normalizeScope,
+  type Problem,
+  rememberCommand,
+  SECRET_MASK,
+  type WebhookCreate,
+  type WebhookPatch,
+} from '@codex-bridge/contracts'
+import { type Network, targetProblems } from './address.guard.ts'
+import { type SubscriptionRecord, subscriptionIdOf } from './subscription.record.ts'
+import { isUsableSecret } from './webhook.signer.ts'
+
+/** What a decision needs from outside: who asks, when, and how a secret is sealed. */
+export type DecisionContext = {
+  commandId: string
+  /** Of verb and body. */
+  fingerprint: string
+  now: string
+  allowedNetworks: readonly Network[]
+  seal: (subscriptionId: string, secret: string) => string
+}
+
+/**
+ * The record of a new subscription.
+ * @throws BridgeError `validation_error`
+ */
+export const createSubscription = (body: WebhookCreate, endSeq: number, context: DecisionContext): SubscriptionRecord => {
+  refuse(bodyProblems(body, context.allowedNetworks))
+  const id = subscriptionIdOf(context.commandId)
+  return {
+    id,
+    url: body.url,
+    events: body.events,
+    enabled: body.enabled ?? true,
+    scope: normalizeScope(body.scope),
+    secret: body.secret === undefined ? null : context.seal(id, body.secret),
+    createdAt: context.now,
+    updatedAt: context.now,
+    createdSeq: endSeq,
+    createdBy: context.fingerprint,
+    endpointSince: context.now,
+    commands: [],
+    disabledReason: null,
+    deletedAt: null,
+  }
+}
+
+/**
+ * A create whose id is taken: the first answer for a retry.
+ * @throws BridgeError `idempotency_key_reused` when the first one asked for something else
+ */
+export const repeatCreate = (existing: SubscriptionRecord, context: Pick<DecisionContext, 'fingerprint'>): SubscriptionRecord => {
+  if (existing.createdBy !== context.fingerprint) throw new BridgeError('idempotency_key_reused')
+  return existing
+}
+
+/**
+ * The record after a change; undefined when this command was carried out before.
+ * @throws BridgeError `webhook_not_found`, `validation_error`, `idempotency_key_reused`
+ */
+export const patchSubscription = (
+  record: SubscriptionRecord | undefined,
+  patch: WebhookPatch,
+  context: DecisionContext,
+): SubscriptionRecord | undefined => {
+  const live = existing(record)
+  if (isRepeat(live, context)) return
+  refuse(bodyProblems(patch, context.allowedNetworks))
+  const enabled = patch.enabled ?? live.enabled
+  const newEndpoint = (patch.url !== undefined && patch.url !== live.url) || patch.secret !== undefined || enabled !== live.enabled
+  return {
+    ...live,
+    url: patch.url ?? live.url,
+    events: patch.events ?? live.events,
+    enabled,
+    scope: patch.scope === undefined ? live.scope : normalizeScope(patch.scope),
+    secret: patch.secret === undefined ? live.secret : context.seal(live.id, patch.secret),
+    updatedAt: context.now,
+    endpointSince: newEndpoint ? context.now : live.endpointSince,
+    commands: remembered(live, 'patch', context),
+    disabledReason: enabled ? null : live.disabledReason,
+  }
+}
+
+/**
+ * The record after its deletion; undefined when this command was carried out before.
+ * @throws BridgeError `webhook_not_found`, `idempotency_key_reused`
+ */
+export const deleteSubscription = (
+  record: SubscriptionRecord | undefined,
+  context: Pick<DecisionContext, 'commandId' | 'fingerprint' | 'now'>,
+): SubscriptionRecord | undefined => {
+  if (record && isRepeat(record, context)) return
+  const live = existing(record)
+  return {
+    ...live,
+    enabled: false,
+    secret: null,
+    updatedAt: context.now,
+    deletedAt: context.now,
+    commands: remembered(live, 'delete', context),
+  }
+}
+
+/** The record after the dispatcher itself disabled it; undefined when there is nothing to disable. */
+export const disableSubscription = (record: SubscriptionRecord | undefined, reason: string, now: string): SubscriptionRecord | undefined =>
+  record && record.deletedAt === null && record.enabled
+    ? { ...record, enabled: false, disabledReason: reason, updatedAt: now, endpointSince: now }
+    : undefined
+
+const existing = (record: SubscriptionRecord | undefined): SubscriptionRecord => {
+  if (!record || record.deletedAt !== null) throw new BridgeError('webhook_not_found')
+  return record
+}
+
+const isRepeat = (record: SubscriptionRecord, context: Pick<DecisionContext, 'commandId' | 'fingerprint'>): boolean => {
+  const known = record.commands.find(({ commandId }) => commandId === context.commandId)
+  if (known && known.fingerprint !== context.fingerprint) throw new BridgeError('idempotency_key_reused')
+  return known !== undefined
+}
+
+const remembered = (
+  record: SubscriptionRecord,
+  verb: string,
+  { commandId, fingerprint }: Pick<DecisionContext, 'commandId' | 'fingerprint'>,
+) => rememberCommand(record.commands, { commandId, fingerprint, verb, answer: {} })
+
+const bodyProblems = (body: WebhookPatch, allowed: readonly Network[]): Problem[] => [
+  ...(body.url === undefined ? [] : targetProblems(body.url, allowed)),
+  ...(body.secret === SECRET_MASK ? [{ path: '/secret', message: 'is the mask that stands for a secret, not a secret' }] : []),
+  ...(body.secret !== undefined && !isUsableSecret(body.secret) ? [{ path: '/secret', message: 'must have base64 after whsec_' }] : []),
+]
+
+const refuse = (problems: Problem[]): void => {
+  if (problems.length > 0) throw new BridgeError('validation_error', 'The request does not fit its schema', { details: problems })
+}
