@@ -1,0 +1,17 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+
+/** Writes a file of mode 0600 in one step: a reader, also after a crash, sees the old or the new content, never a part. */
+export const writePrivateFile = (path: string, content: string): void => {
+  const draft = `${path}.${process.pid}.new`
+  writeFileSync(draft, content, { mode: 0o600 })
+  renameSync(draft, path)
+}
+
+/** The parsed content; undefined when there is no such file or it is not JSON. */
+export const readJsonFile = (path: string): unknown => {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as unknown
+  } catch {
+    return
+  }
+}
