@@ -1,5 +1,6 @@
 import type { Static, TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { Settings } from 'typebox/system'
 import { BridgeError } from './errors.ts'
 
 /** One thing wrong with a request. `path` is a JSON pointer into the body. */
@@ -10,6 +11,12 @@ export type Validator<T extends TSchema> = (value: unknown) => Static<T>
 
 /** At most this many problems are listed, so that a hostile body cannot produce a large answer. */
 const PROBLEMS_LISTED = 50
+
+/** A problem's path and message are cut to this many characters: both may repeat names that the client chose. */
+const WORDS_LISTED = 512
+
+/** The library stops after 8 errors unless told otherwise, and reports some of them twice. */
+Settings.Set({ maxErrors: 1000 })
 
 /** Compiles a schema once; call it at module load. */
 export const validator = <T extends TSchema>(schema: T): Validator<T> => {
@@ -33,12 +40,14 @@ const problems = (errors: Iterable<SchemaError>): Problem[] => {
   for (const error of errors) {
     // An additional property is reported twice by the library: by its owner, with its name, and as a false schema.
     if (error.keyword === 'boolean') continue
-    const problem = { path: error.instancePath || '/', message: describe(error) }
+    const problem = { path: cut(error.instancePath || '/'), message: cut(describe(error)) }
     seen.set(`${problem.path} ${problem.message}`, problem)
     if (seen.size >= PROBLEMS_LISTED) break
   }
   return [...seen.values()]
 }
+
+const cut = (text: string): string => (text.length > WORDS_LISTED ? `${text.slice(0, WORDS_LISTED)}…` : text)
 
 /** Names the properties and the allowed values, which the library's message leaves out. */
 const describe = ({ message, keyword, params }: SchemaError): string => {

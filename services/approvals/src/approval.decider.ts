@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Draft, Version } from '@codex-bridge/bus'
 import {
   type Approval,
@@ -119,10 +120,14 @@ export type DecideRequest = {
 /**
  * A person's decision. The first stored wins.
  * @returns undefined when this very command decided before
- * @throws BridgeError `approval_not_found`, `approval_already_resolved` (details name the winner), `approval_orphaned`, `validation_error`
+ * @throws BridgeError `approval_not_found`, `approval_already_resolved` (details name the winner), `approval_orphaned`,
+ * `validation_error`, `idempotency_key_reused`
  */
 export const decideResolution = (version: Version<ApprovalsState>, request: DecideRequest): ApprovalDraft | undefined => {
   const state = version.state
+  if (state?.ended.some(({ approvalId, decidedBy }) => decidedBy === request.commandId && approvalId !== request.approvalId)) {
+    throw new BridgeError('idempotency_key_reused')
+  }
   const approval = state?.pending.find(({ approvalId }) => approvalId === request.approvalId)
   if (!state || !approval) return refuse(state, request)
   const decision = decisionOf(approval, request)
@@ -137,10 +142,14 @@ export const decideResolution = (version: Version<ApprovalsState>, request: Deci
   return draft('lane.approval.resolved', withEnded(state, ended), ended, { decision })
 }
 
-const refuse = (state: ApprovalsState | undefined, { approvalId, commandId, laneId }: DecideRequest): undefined => {
+const refuse = (state: ApprovalsState | undefined, request: DecideRequest): undefined => {
+  const { approvalId, commandId, laneId } = request
   const ended = state?.ended.find((approval) => approval.approvalId === approvalId)
   if (!ended) throw new BridgeError('approval_not_found', `No approval ${approvalId} on lane ${laneId}`)
-  if (ended.decidedBy === commandId) return
+  if (ended.decidedBy === commandId) {
+    if (isDeepStrictEqual(ended.decision, decisionOf(ended, request))) return
+    throw new BridgeError('idempotency_key_reused')
+  }
   const details = { approvalId, status: ended.status, decision: ended.decision, resolvedAt: ended.resolvedAt, reason: ended.endedReason }
   if (ended.status === 'orphaned') throw new BridgeError('approval_orphaned', `Codex no longer waits for ${approvalId}`, { details })
   throw new BridgeError('approval_already_resolved', `${approvalId} is ${ended.status}`, { details })

@@ -10,6 +10,7 @@ const KEEP_ALIVE_MS = 65_000
 const WRITE_BUFFER_BYTES = 64 * 1024
 /** Requests under way have so long to end when the process stops, in milliseconds. */
 const STOP_GRACE_MS = 10_000
+const IDLE_CHECK_MS = 20
 
 export type HttpServer = { host: string; port: number; stop(): Promise<void> }
 
@@ -53,13 +54,14 @@ const refuse = (error: NodeJS.ErrnoException, socket: Socket): void => {
   )
 }
 
-/** Takes no more connections and waits for the requests under way. */
+/** Takes no more connections and waits for the requests under way; kept-alive connections go as they fall idle. */
 const close = (server: Server): Promise<void> =>
   new Promise((resolve) => {
+    const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS)
     const late = setTimeout(() => server.closeAllConnections(), STOP_GRACE_MS)
     server.close(() => {
+      clearInterval(idle)
       clearTimeout(late)
       resolve()
     })
-    server.closeIdleConnections()
   })

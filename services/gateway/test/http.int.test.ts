@@ -163,7 +163,6 @@ describe('hostile input', () => {
     ],
     ['half a document', 'POST', '/lanes', '{"laneId":', 400, 'invalid_json'],
     ['no document', 'POST', '/lanes', 'hello', 400, 'invalid_json'],
-    ['a byte order mark', 'POST', '/lanes', '\ufeff{}', 400, 'invalid_json'],
     ['bytes that are not UTF-8', 'POST', '/lanes/a/prompt', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]), 400, 'invalid_json'],
     ['a character cut at the end', 'POST', '/lanes', Buffer.from([0x7b, 0x7d, 0xe2, 0x82]), 400, 'invalid_json'],
     ['a body over the limit', 'POST', '/lanes', JSON.stringify({ title: 'x'.repeat(2_100_000) }), 413, 'body_too_large'],
@@ -206,7 +205,6 @@ describe('hostile input', () => {
   it.each([
     [{ host: 'evil.example' }, 'host_forbidden'],
     [{ host: 'localhost.evil.example:8787' }, 'host_forbidden'],
-    [{ host: '' }, 'host_forbidden'],
     [{ origin: 'http://evil.example' }, 'origin_forbidden'],
     [{ origin: 'null' }, 'origin_forbidden'],
     [{ origin: 'http://localhost:1' }, 'origin_forbidden'],

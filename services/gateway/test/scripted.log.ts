@@ -4,6 +4,9 @@ import type { LogExtent, LogRange, LogSource } from '../src/sse/log.source.ts'
 
 const tick = () => new Promise<void>((resolve) => setImmediate(resolve))
 
+/** Events a read hands over at once. */
+const PORTION = 3
+
 /** An event log in memory whose live side loses what a test tells it to. For unit tests of the logic above it. */
 export class ScriptedLog implements LogSource {
   events: RawEvent[] = []
@@ -79,17 +82,19 @@ export class ScriptedLog implements LogSource {
     return { firstSeq: this.firstSeq, lastSeq: this.lastSeq, created: this.created }
   }
 
-  async *read({ from, to, laneId }: LogRange): AsyncGenerator<RawEvent> {
+  async *read({ from, to, laneId }: LogRange): AsyncGenerator<RawEvent[]> {
     this.reads += 1
     await tick()
     const found = this.events.filter(({ seq, subject }) => seq >= from && seq <= to && (!laneId || subject.includes(`.${laneId}.`)))
-    for (const event of found) {
-      if (!this.up || --this.readsUntilFailure < 0) {
+    for (let at = 0; at < found.length; at += PORTION) {
+      const portion = found.slice(at, at + PORTION)
+      this.readsUntilFailure -= portion.length
+      if (!this.up || this.readsUntilFailure < 0) {
         this.readsUntilFailure = Number.POSITIVE_INFINITY
         throw new Error('read broke off')
       }
-      if (event.seq % 3 === 0) await tick()
-      yield event
+      yield portion
+      await tick()
     }
   }
 }

@@ -45,7 +45,7 @@ export class AppServerLauncher {
           ...peer,
         },
       })
-      if (server.identity) children.add(server.identity)
+      if (server.identity) children.add(server.identity, server.mark)
       void server.exited.then(() => children.remove(server.pid))
       return server
     } catch (cause) {

@@ -140,6 +140,7 @@ export class LaneSession {
         onEnding: (why) => {
           this.#ending = why
         },
+        endVerification: () => this.#verification?.abort(),
       })
       await this.#record.append((state) =>
         started(
@@ -174,7 +175,6 @@ export class LaneSession {
   }
 
   async interrupt(request: SessionRequest<'interrupt'>) {
-    if (this.#verification && !this.#record.state.activeTurn) this.#verification.abort()
     const receipt = await this.#live().interrupt(request)
     this.#endUnlessOver(receipt.turnId)
     return receipt
@@ -244,17 +244,18 @@ export class LaneSession {
   }
 
   async #verify(): Promise<void> {
+    const aborting = new AbortController()
+    this.#verification = aborting
     await this.#record.settled()
     const commands = this.lane.verificationCommands
     if (!this.#record.state.verifying || !this.#server || this.#phase !== 'live') return
-    const aborting = new AbortController()
-    this.#verification = aborting
     const { finalMessage } = this.#notifications
     this.#note((state) => verificationStarted(state, commands))
     const options = { commands, cwd: this.#options.cwd, timeoutMs: this.#options.verificationTimeoutMs, signal: aborting.signal }
     const outcome = await runVerification(this.#server.peer, options)
     this.#verification = undefined
-    this.#note((state) => (state.verifying ? verificationCompleted(state, { ...outcome, finalMessage }) : undefined))
+    const record = this.#ending?.record
+    this.#note((state) => (state.verifying ? verificationCompleted(state, { ...outcome, finalMessage, record }) : undefined))
   }
 
   async #stalled({ kind, afterMs }: Stall): Promise<void> {

@@ -221,7 +221,13 @@ export type CommandResult = {
   outputTail: string
   error?: string
 }
-export type VerificationEnd = { status: 'passed' | 'failed' | 'interrupted'; results: CommandResult[]; finalMessage: string | null }
+export type VerificationEnd = {
+  status: 'passed' | 'failed' | 'interrupted'
+  results: CommandResult[]
+  finalMessage: string | null
+  /** The interrupt command that ended it. */
+  record?: CommandRecord | undefined
+}
 
 export const verificationStarted = (state: SessionState, commands: string[]): SessionDraft =>
   draft(
@@ -231,9 +237,10 @@ export const verificationStarted = (state: SessionState, commands: string[]): Se
     { turnId: state.verifying?.turnId ?? null },
   )
 
-export const verificationCompleted = (state: SessionState, end: VerificationEnd): SessionDraft => {
+export const verificationCompleted = (state: SessionState, { record, ...end }: VerificationEnd): SessionDraft => {
   const turnId = state.verifying?.turnId ?? null
-  return draft('lane.verification.completed', { ...state, verifying: null }, { turnId, ...end }, { turnId })
+  const commands = record ? rememberCommand(state.commands, record) : state.commands
+  return draft('lane.verification.completed', { ...state, verifying: null, commands }, { turnId, ...end }, { turnId })
 }
 
 export const usageUpdated = (state: SessionState, usage: unknown, turnId: string | null): SessionDraft =>

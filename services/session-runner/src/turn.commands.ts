@@ -2,7 +2,7 @@ import type { AppServerProcess, TurnStartParams, TurnSteerParams } from '@codex-
 import { BridgeError, type CommandRecord, type SessionRequest, type SessionState, type TurnReceipt } from '@codex-bridge/contracts'
 import { fingerprint } from '@codex-bridge/service-kit'
 import { SerialQueue } from './serial.queue.ts'
-import { type TurnEnd, turnCompleted, turnRequested, turnSteered } from './session.decider.ts'
+import { type TurnEnd, turnCompleted, turnRequested, turnStarted, turnSteered } from './session.decider.ts'
 import type { SessionRecord } from './session.record.ts'
 import { codexError } from './thread.loader.ts'
 
@@ -15,6 +15,8 @@ export type TurnCommandOptions = {
   onRequested: () => void
   /** The bridge is ending the active turn: why, and which command asked for it. */
   onEnding: (why: Ending) => void
+  /** Breaks off the verification commands. */
+  endVerification: () => void
 }
 
 /** Why the bridge ends the active turn. `failure` turns Codex's `interrupted` into a failed turn. */
@@ -57,7 +59,9 @@ export class TurnCommands {
       if (!requested) throw new BridgeError('turn_active')
       onRequested()
       const turnId = await this.#start(commandId, body.input)
-      return this.#receipt('prompt', 'inProgress', commandId, turnId, requested.seq)
+      // Usually the notification has named it by now; else this does, so that whoever reads after the answer sees the turn.
+      await record.append((state) => (state.activeTurn?.commandId === commandId ? turnStarted(state, turnId, now()) : undefined))
+      return this.#receipt('prompt', 'inProgress', commandId, turnId, record.seq)
     })
   }
 
@@ -86,21 +90,27 @@ export class TurnCommands {
   }
 
   /**
-   * Interrupts the active turn and what it left running. Does not wait behind a prompt: a turn that is just starting is
-   * interrupted too. The completion event tells when it is over.
+   * Interrupts the active turn and what it left running, or the verification of the last one. Does not wait behind a prompt:
+   * a turn that is just starting is interrupted too. The completion event tells when it is over.
    * @throws BridgeError `no_active_turn`, `turn_mismatch`, `codex_error`
    */
   async interrupt({ commandId, body }: SessionRequest<'interrupt'>): Promise<TurnReceipt> {
     const mark = fingerprint('interrupt', body)
     const known = this.#known(commandId, mark)
     if (known) return known
-    const { record } = this.#options
+    const { record, onEnding, endVerification } = this.#options
     if (!record.state.activeTurn) await record.settled()
-    const turn = record.state.activeTurn
+    const { activeTurn, verifying } = record.state
+    const turn = activeTurn ?? verifying
     if (!turn) throw new BridgeError('no_active_turn')
     expectTurn(turn.turnId, body.turnId)
     const remembered: CommandRecord = { commandId, fingerprint: mark, verb: 'interrupt', answer: { turnId: turn.turnId } }
-    await this.end({ cause: 'operator', record: remembered })
+    const why: Ending = { cause: 'operator', record: remembered }
+    if (activeTurn) await this.end(why)
+    else {
+      onEnding(why)
+      endVerification()
+    }
     return this.#receipt('interrupt', 'interrupting', commandId, turn.turnId, record.seq)
   }
 

@@ -8,13 +8,11 @@ const ACK_PAUSE_MS = 500
 type Held = { job: Job; round: AbortSignal }
 
 /**
- * The jobs one worker holds, and the ones it is done with but has no confirmation for. An acknowledgement counts only for
- * the consumer that handed the job out: about an earlier one's job the server confirms without acting, and the present
- * consumer hands the job out once more.
+ * The jobs one worker holds. An acknowledgement counts only for the consumer that handed the job out: about an earlier one's
+ * job the server confirms without acting, and the present consumer hands the job out once more.
  */
 export class JobHand {
   readonly #held = new Map<number, Held>()
-  readonly #unconfirmed = new Set<number>()
   readonly #confirming = new Set<Promise<void>>()
   #round = new AbortController()
   #closed = false
@@ -25,15 +23,8 @@ export class JobHand {
     this.#round = new AbortController()
   }
 
-  /** Takes a job. @returns false when it is done already: then it is only acknowledged again */
-  take(job: Job): boolean {
-    const held = { job, round: this.#round.signal }
-    if (this.#unconfirmed.has(job.seq)) {
-      this.#confirm(held)
-      return false
-    }
-    this.#held.set(job.seq, held)
-    return true
+  take(job: Job): void {
+    this.#held.set(job.seq, { job, round: this.#round.signal })
   }
 
   get(seq: number): Job | undefined {
@@ -51,7 +42,6 @@ export class JobHand {
     const held = this.#held.get(seq)
     if (!held) return
     this.#held.delete(seq)
-    this.#unconfirmed.add(seq)
     this.#confirm(held)
   }
 
@@ -67,7 +57,6 @@ export class JobHand {
       while (!round.aborted) {
         try {
           await job.ack()
-          if (!round.aborted) this.#unconfirmed.delete(job.seq)
           return
         } catch {
           if (this.#closed) return

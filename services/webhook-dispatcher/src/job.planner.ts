@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Bus, decodeEvent, EventLog, readRange, type WorkQueue } from '@codex-bridge/bus'
 import { type BridgeEvent, subjects } from '@codex-bridge/contracts'
 import type { DeliveryJob } from './delivery.job.ts'
@@ -11,6 +12,9 @@ import type { SubscriptionStore } from './subscription.store.ts'
  */
 const LOOK_BACK_MS = 60_000
 
+/** Pause before the next try of a call the broker did not answer. */
+const RETRY_MS = 500
+
 /**
  * Turns each event into one job per matching subscription. Jobs are stored under `subscriptionId:eventId`, so planning an
  * event twice within the queue's dedupe window stores nothing twice; after the window, or when the queue forgot because the
@@ -23,6 +27,7 @@ export class JobPlanner {
   readonly #seen = new Set<string>()
   #index: SubscriptionIndex | undefined
   #position = 0
+  #ended = false
   #tail: Promise<unknown> = Promise.resolve()
   #offChange: () => void = () => undefined
 
@@ -40,10 +45,10 @@ export class JobPlanner {
       this.#lookBack(id)
     })
     for (const { id } of this.#store.all()) this.#lookBack(id)
-    await this.#tail
   }
 
   end(): void {
+    this.#ended = true
     this.#offChange()
   }
 
@@ -73,17 +78,17 @@ export class JobPlanner {
     if (!record || this.#seen.has(id)) return
     this.#seen.add(id)
     if (record.deletedAt !== null || Date.now() - Date.parse(record.createdAt) > LOOK_BACK_MS) return
-    const replan = () =>
-      this.#inTurn(async () => {
-        for await (const raw of readRange(this.#bus, { from: record.createdSeq + 1, to: this.#position })) {
-          const event = decodeEvent(raw.bytes, raw.seq)
-          if (event && matches(record, event)) await this.#publish(record, event)
-        }
-      }).catch(() => {
-        // The broker went away: once more with the next change of the subscription, or in the next term.
-        this.#seen.delete(record.id)
-      })
-    void replan()
+    void this.#inTurn(async () => {
+      while (!this.#ended && !(await this.#replan(record).catch(() => false))) await sleep(RETRY_MS)
+    })
+  }
+
+  async #replan(record: SubscriptionRecord): Promise<true> {
+    for await (const raw of readRange(this.#bus, { from: record.createdSeq + 1, to: this.#position })) {
+      const event = decodeEvent(raw.bytes, raw.seq)
+      if (event && matches(record, event)) await this.#publish(record, event)
+    }
+    return true
   }
 
   async #publish(record: SubscriptionRecord, event: BridgeEvent): Promise<void> {

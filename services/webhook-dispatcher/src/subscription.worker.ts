@@ -8,6 +8,7 @@ import { admission, afterFailure, afterInterruption, afterProbeStart, afterSucce
 import { JobHand } from './job.hand.ts'
 import { LaneScheduler } from './lane.scheduler.ts'
 import { type AttemptResult, type Failure, judge } from './outcome.rules.ts'
+import { RecentIds } from './recent.ids.ts'
 import { afterAttempt, notesOf, type RetryNote, type StoredLedger } from './retry.ledger.ts'
 import { type RetrySchedule, retryDelay } from './retry.schedule.ts'
 import { eventKeyOf } from './subscription.record.ts'
@@ -26,13 +27,16 @@ const ACK_WAIT_MS = 2 * 60_000
 const RECONNECT_PAUSE_MS = 200
 
 /** A longer wait is spent at the broker and not in our memory. */
-const LONGEST_HELD_WAIT_MS = 10_000
+const LONGEST_HELD_WAIT_MS = 5000
 
 /** What is broken off is broken off this long after the end was asked for. */
 const STOP_GRACE_MS = 3000
 
 /** Pause before the next try of a call the broker did not answer. */
 const BROKER_PAUSE_MS = 500
+
+/** More than a broker can forget of what it confirmed, at any rate we reach. */
+const DONE_REMEMBERED = 4096
 
 /** `setTimeout` takes no longer waits. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
@@ -63,6 +67,8 @@ export class SubscriptionWorker {
   readonly #scheduler = new LaneScheduler()
   readonly #ledger: CoalescedKey<unknown>
   readonly #hand = new JobHand()
+  /** Delivered or buried by this worker. A broker that was killed may hand out again what it had confirmed as done. */
+  readonly #done = new RecentIds(DONE_REMEMBERED)
   readonly #attempts = new Map<Promise<void>, AbortController>()
   readonly #stopping = new AbortController()
   #notes = new Map<number, RetryNote>()
@@ -155,11 +161,15 @@ export class SubscriptionWorker {
   }
 
   #arrive(job: Job): void {
-    if (!this.#hand.take(job)) return
+    this.#hand.take(job)
     const body = readJob(job)
     if (!body) {
       // Nothing that could ever be delivered: out of the queue, loudly.
       this.#options.logger.error({ subscriptionId: this.#options.subscriptionId, jobSeq: job.seq }, 'a job that is no delivery was dropped')
+      this.#settle(job.seq)
+      return
+    }
+    if (this.#done.has(body.event.id)) {
       this.#settle(job.seq)
       return
     }
@@ -217,6 +227,7 @@ export class SubscriptionWorker {
     if (verdict.delivered) {
       this.#breaker = afterSuccess(this.#breaker, now.getTime())
       this.#options.delivered(now)
+      this.#done.add(body.event.id)
       this.#settle(seq)
       return
     }
@@ -256,6 +267,7 @@ export class SubscriptionWorker {
       return false
     }
     logger.warn({ subscriptionId, eventId: body.event.id, attempts: note.attempts, reason: note.reason }, 'delivery given up')
+    this.#done.add(body.event.id)
     this.#settle(seq)
     return true
   }

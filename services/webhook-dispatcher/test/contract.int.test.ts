@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { readLatest } from '@codex-bridge/bus'
+import { connectBus, readLatest } from '@codex-bridge/bus'
 import { SECRET_MASK, validator, Webhook, WebhookEnvelope } from '@codex-bridge/contracts'
 import { waitFor } from '@codex-bridge/testkit'
 import { Webhook as Verifier } from 'standardwebhooks'
@@ -207,7 +207,19 @@ describe('webhooks as in the contract', () => {
     await rig.remove(webhook.id)
   })
 
-  it('was refused nothing by the broker', async () => {
+  it('was refused nothing by a broker that does refuse', async () => {
+    const problems: string[] = []
+    const login = { user: 'webhook-dispatcher', password: 'webhook-dispatcher-password' }
+    const intruder = await connectBus({
+      ...login,
+      url: rig.nats.url,
+      role: 'webhook-dispatcher',
+      instance: 'x',
+      observe: ({ message }) => problems.push(message),
+    })
+    intruder.nc.publish('lane.evt.lane-1.lane', 'forged')
+    await waitFor(() => problems.some((problem) => /permission/i.test(problem)))
+    await intruder.close()
     expect(await rig.ask('health')).toMatchObject({ status: 'ok', leading: true })
     expect(rig.output).not.toMatch(/permissions violation/i)
     expect(rig.output).not.toContain('"level":"error"')

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { compileFilter, type StreamFilter } from './filter.ts'
 import { heartbeatFrame, noticeFrame, openingFrame, type StreamEvent } from './frame.ts'
-import type { Page } from './replay.ts'
+import type { Page, PageRequest } from './replay.ts'
 
 /** The connection of a client. */
 export type Sink = {
@@ -22,7 +22,7 @@ export type Feed = {
   /** From this sequence on `recent` is complete. */
   readonly recentFrom: number
   recent(after: number): Iterable<StreamEvent>
-  page(position: number, to: number, filter: StreamFilter, admits: (event: StreamEvent) => boolean): Promise<Page>
+  page(request: PageRequest): Promise<Page>
 }
 
 export type ClientOptions = {
@@ -193,16 +193,17 @@ export class StreamClient {
 
   async #writePage(): Promise<void> {
     const generation = this.#generation
+    const isWanted = () => !this.#closed && generation === this.#generation
     let page: Page
     try {
       const to = Math.min(this.#feed.recentFrom - 1, this.#feed.last)
-      page = await this.#feed.page(this.#position, to, this.filter, this.#admits)
+      page = await this.#feed.page({ position: this.#position, to, filter: this.filter, admits: this.#admits, isWanted })
     } catch (error) {
-      this.#options.observe?.(`replay after ${this.#position} is tried again: ${String(error)}`)
+      if (isWanted()) this.#options.observe?.(`replay after ${this.#position} is tried again: ${String(error)}`)
       await sleep(this.#options.readRetryMs ?? READ_RETRY_MS)
       return
     }
-    if (this.#closed || generation !== this.#generation) return
+    if (!isWanted()) return
     if (page.gap) {
       this.#position = page.gap.to
       this.#told = page.gap.to
@@ -210,7 +211,7 @@ export class StreamClient {
     }
     for (const event of page.events) {
       if (this.#full && !(await this.#room())) return
-      if (generation !== this.#generation) return
+      if (!isWanted()) return
       this.#position = event.seq
       this.#told = event.seq
       this.#write(event.frame)

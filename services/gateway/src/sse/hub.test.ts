@@ -131,6 +131,7 @@ describe('EventHub', () => {
     expect(sink.ids()).toEqual([1, 2, 3])
     append(log, 2)
     log.deliver()
+    await settle(() => sink.ids().length === 5)
     expect(sink.ids()).toEqual([1, 2, 3, 4, 5])
   })
 
@@ -237,7 +238,7 @@ describe('over any interleaving of storing, losing, replaying, stalling and cutt
         const start = Math.max(0, hub.last - action.back)
         const filter = action.filtered ? laneOnly('a') : everything
         watchers.push({ filter, start, ids: [], room: action.room, now: open(hub, start, filter, new ScriptedSink(action.room)) })
-      } else {
+      } else if ('which' in action) {
         const watcher = watchers[action.which % Math.max(1, watchers.length)]
         if (watcher && action.do === 'cut') cut(watcher, action.at)
         else watcher?.now.sink.drain()

@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RawEvent } from '@codex-bridge/bus'
 import type { Feed, StreamClient } from './client.ts'
-import type { StreamFilter } from './filter.ts'
 import { StreamEvent } from './frame.ts'
 import type { LogExtent, LogSource } from './log.source.ts'
-import { type Page, ReplayReader } from './replay.ts'
+import { type Page, type PageRequest, ReplayReader } from './replay.ts'
 import { EventRing, type RingLimits } from './ring.ts'
 
 const RING: RingLimits = { events: 8192, bytes: 32 * 1024 * 1024 }
@@ -76,8 +75,8 @@ export class EventHub implements Feed {
     return this.#ring.after(after)
   }
 
-  page(position: number, to: number, filter: StreamFilter, admits: (event: StreamEvent) => boolean): Promise<Page> {
-    return this.#replay.page(position, to, filter, admits)
+  page(request: PageRequest): Promise<Page> {
+    return this.#replay.page(request)
   }
 
   /** Subscribes, then reads where the log ends: what comes in between is held back and sorted out by sequence. */
@@ -178,9 +177,9 @@ export class EventHub implements Feed {
 
   async #readTo(to: number): Promise<void> {
     const epoch = this.#epoch
-    for await (const raw of this.#source.read({ from: this.#last + 1, to })) {
+    for await (const portion of this.#source.read({ from: this.#last + 1, to })) {
       if (this.#stopped || epoch !== this.#epoch) return
-      if (raw.seq > this.#last) this.#publish(raw)
+      for (const raw of portion) this.#publish(raw)
     }
     // What is not in the log any more will not come.
     if (epoch === this.#epoch) this.#last = Math.max(this.#last, to)

@@ -1,4 +1,4 @@
-import { type Bus, type RawEvent, readRange, subscribeLive } from '@codex-bridge/bus'
+import { type Bus, type RawEvent, subscribeLive } from '@codex-bridge/bus'
 import { BridgeError, STREAMS, subjects } from '@codex-bridge/contracts'
 
 /** What the stream holds, and which stream it is: one that was made anew has another `created`. */
@@ -14,64 +14,77 @@ export type LogSource = {
   subscribe(handle: (event: RawEvent) => void): () => void
   /** @throws when the broker does not answer */
   extent(): Promise<LogExtent>
-  /** Everything kept in a range, in order. Ends only when the range is complete. @throws otherwise */
-  read(range: LogRange): AsyncIterable<RawEvent>
+  /** Everything kept in a range, in order and in portions. Ends only when the range is complete. @throws otherwise */
+  read(range: LogRange): AsyncIterable<RawEvent[]>
 }
 
-/** A read that delivers nothing for so long is given up, in milliseconds: a broker that died does not say so. */
-const STALL_MS = 8000
+/** An answer that takes longer is given up, in milliseconds: a broker that died does not say so. */
+const PATIENCE_MS = 8000
 
-export const openLogSource = (bus: Bus): LogSource => {
-  let reconnects = 0
-  bus.onReconnect(() => {
-    reconnects += 1
-  })
-  return {
-    connected: () => bus.connected(),
-    onReconnect: (listener) => bus.onReconnect(listener),
-    subscribe: (handle) => subscribeLive(bus, handle),
-    extent: async () => {
-      if (!bus.connected()) throw new BridgeError('bus_unavailable', 'NATS is not connected')
-      const { state, created } = await bus.jsm.streams.info(STREAMS.events)
-      return { firstSeq: state.first_seq, lastSeq: state.last_seq, created }
-    },
-    async *read(range) {
-      if (!bus.connected()) throw new BridgeError('bus_unavailable', 'NATS is not connected')
-      const before = reconnects
-      const filter = range.laneId === undefined ? {} : { filter: subjects.laneEvents(range.laneId) }
-      yield* unstalled(readRange(bus, { from: range.from, to: range.to, ...filter }), STALL_MS)
-      // A consumer that was closed under the reader ends like one that is done.
-      if (!bus.connected() || reconnects !== before) throw new BridgeError('bus_unavailable', 'The connection changed during a read')
-    },
+/**
+ * What the broker is asked for at once: a reader that wants a page must not be sent the megabytes behind it. Counted in
+ * messages, because the library notices the end of a request limited in bytes only when it expires.
+ */
+const PORTION = { first: 50, least: 8, most: 250, bytes: 512 * 1024 }
+const PORTION_EXPIRES_MS = 5000
+
+export const openLogSource = (bus: Bus): LogSource => ({
+  connected: () => bus.connected(),
+  onReconnect: (listener) => bus.onReconnect(listener),
+  subscribe: (handle) => subscribeLive(bus, handle),
+  extent: async () => {
+    assertConnected(bus)
+    const { state, created } = await bus.jsm.streams.info(STREAMS.events)
+    return { firstSeq: state.first_seq, lastSeq: state.last_seq, created }
+  },
+  read: (range) => readPortions(bus, range),
+})
+
+const assertConnected = (bus: Bus): void => {
+  if (!bus.connected()) throw new BridgeError('bus_unavailable', 'NATS is not connected')
+}
+
+/** Reads with one consumer and one request per portion, so that what nobody asks for is not sent. */
+async function* readPortions(bus: Bus, { from, to, laneId }: LogRange): AsyncGenerator<RawEvent[]> {
+  if (to < from) return
+  assertConnected(bus)
+  const filter = laneId === undefined ? {} : { filterSubjects: subjects.laneEvents(laneId) }
+  const consumer = await inTime(bus.js.consumers.get(STREAMS.events, { opt_start_seq: Math.max(1, from), ...filter }))
+  try {
+    let pending = (await inTime(consumer.info(true))).num_pending
+    let size = PORTION.first
+    while (pending > 0) {
+      const portion: RawEvent[] = []
+      let bytes = 0
+      const collect = async () => {
+        for await (const message of await consumer.fetch({ max_messages: size, expires: PORTION_EXPIRES_MS })) {
+          pending = message.seq >= to ? 0 : message.info.pending
+          if (message.seq > to) return
+          const type = message.headers?.get('Lane-Event-Type') ?? ''
+          portion.push({ seq: message.seq, subject: message.subject, type, bytes: message.data })
+          bytes += message.data.length
+          if (pending === 0) return
+        }
+      }
+      await inTime(collect())
+      if (portion.length > 0) yield portion
+      // Promised and not sent: the consumer is gone, which a request to it does not tell.
+      else if (pending > 0) throw new BridgeError('bus_unavailable', 'A read of the event log broke off')
+      size = Math.max(PORTION.least, Math.min(PORTION.most, Math.floor((PORTION.bytes * portion.length) / Math.max(1, bytes))))
+    }
+  } finally {
+    void consumer.delete().catch(() => undefined)
   }
 }
 
-/** Passes values on, and throws when the next one does not come in time. */
-async function* unstalled<T>(source: AsyncGenerator<T>, stallMs: number): AsyncGenerator<T> {
-  let waitingSince = Date.now()
-  let give: (error: Error) => void = () => undefined
-  const stalled = new Promise<never>((_resolve, reject) => {
-    give = reject
+const inTime = async <T>(answer: Promise<T>): Promise<T> => {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new BridgeError('bus_unavailable', 'The event log does not answer')), PATIENCE_MS)
   })
-  stalled.catch(() => undefined)
-  const timer = setInterval(() => {
-    if (Date.now() - waitingSince > stallMs) give(new BridgeError('bus_unavailable', 'A read of the event log stalled'))
-  }, 1000)
-  let done = false
   try {
-    for (;;) {
-      waitingSince = Date.now()
-      const next = await Promise.race([source.next(), stalled])
-      if (next.done) {
-        done = true
-        return
-      }
-      waitingSince = Number.POSITIVE_INFINITY
-      yield next.value
-    }
+    return await Promise.race([answer, late])
   } finally {
-    clearInterval(timer)
-    // Not awaited: ending a source that hangs would hang as well.
-    if (!done) void source.return(undefined).catch(() => undefined)
+    clearTimeout(timer)
   }
 }

@@ -2,12 +2,22 @@ import { onlyLaneOf, type StreamFilter } from './filter.ts'
 import { StreamEvent } from './frame.ts'
 import type { LogSource } from './log.source.ts'
 
-/** What one page holds at most: small, because a client that does not read keeps its page in memory. */
+/** A page is full at this; small, because a client that does not read keeps its page in memory. */
 const PAGE_EVENTS = 500
 const PAGE_BYTES = 256 * 1024
 
 /** Pages read from the log at once, over all clients: each costs the broker a consumer. */
 const CONCURRENT_PAGES = 8
+
+export type PageRequest = {
+  /** Events after this sequence are wanted, up to `to` at most. */
+  position: number
+  to: number
+  filter: StreamFilter
+  admits: (event: StreamEvent) => boolean
+  /** False once nobody waits for the page any more. */
+  isWanted: () => boolean
+}
 
 export type Page = {
   events: StreamEvent[]
@@ -27,33 +37,34 @@ export class ReplayReader {
     this.#source = source
   }
 
-  /**
-   * The events after a position that pass a filter, up to `to` at most.
-   * @throws when the broker goes away; the position is still good
-   */
-  async page(position: number, to: number, filter: StreamFilter, admits: (event: StreamEvent) => boolean): Promise<Page> {
+  /** @throws when the broker goes away; the position is still good */
+  async page(request: PageRequest): Promise<Page> {
     await this.#enter()
     try {
-      return await this.#read(position, to, onlyLaneOf(filter), admits)
+      return request.isWanted() ? await this.#read(request) : { events: [], reached: request.position, gap: undefined }
     } finally {
       this.#leave()
     }
   }
 
-  async #read(position: number, to: number, laneId: string | undefined, admits: (event: StreamEvent) => boolean): Promise<Page> {
+  async #read({ position, to, filter, admits, isWanted }: PageRequest): Promise<Page> {
     const { firstSeq } = await this.#source.extent()
     const gap = position + 1 < firstSeq ? { from: position + 1, to: firstSeq - 1 } : undefined
     const from = Math.max(position + 1, firstSeq)
     const events: StreamEvent[] = []
     let bytes = 0
-    for await (const raw of this.#source.read({ from, to, laneId })) {
-      const event = StreamEvent.of(raw)
-      if (!event || !admits(event)) continue
-      events.push(event)
-      bytes += event.frame.length
-      if (events.length >= PAGE_EVENTS || bytes >= PAGE_BYTES) return { events, reached: event.seq, gap }
+    let reached = from - 1
+    for await (const portion of this.#source.read({ from, to, laneId: onlyLaneOf(filter) })) {
+      for (const raw of portion) {
+        reached = raw.seq
+        const event = StreamEvent.of(raw)
+        if (!(event && admits(event))) continue
+        events.push(event)
+        bytes += event.frame.length
+      }
+      if (events.length >= PAGE_EVENTS || bytes >= PAGE_BYTES || !isWanted()) return { events, reached, gap }
     }
-    return { events, reached: Math.max(to, from - 1), gap }
+    return { events, reached: Math.max(to, reached), gap }
   }
 
   async #enter(): Promise<void> {

@@ -1,0 +1,217 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type BridgeEvent, subjects } from '@codex-bridge/contracts'
+import { waitFor } from '@codex-bridge/testkit'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { followEvents, readLatest, readRange } from '../src/event.follower.ts'
+import { EventLog } from '../src/event.log.ts'
+import { eventOf, type Rig, startRig } from './bus.harness.ts'
+
+let rig: Rig
+let log: EventLog
+beforeAll(async () => {
+  rig = await startRig()
+  log = new EventLog(rig.bus)
+})
+afterAll(() => rig.stop())
+
+const append = async (laneId: string, n: number, aggregate: 'lane' | 'session' | 'approval' = 'lane') =>
+  log.append(aggregate, eventOf(laneId, n), (await log.last(laneId, aggregate))?.seq ?? 0)
+const fill = async (laneId: string, count: number) => {
+  let seq = 0
+  for (let n = 1; n <= count; n += 1) seq = await log.append('lane', eventOf(laneId, n), seq)
+  return seq
+}
+const lastSeq = async () => (await log.extent()).lastSeq
+const collect = async (range: { from: number; to: number; filter?: string }) => {
+  const seqs: number[] = []
+  for await (const raw of readRange(rig.bus, range)) seqs.push(raw.seq)
+  return seqs
+}
+const follow = (options: { from: number; filter?: string; observe?: (problem: string) => void }, handle?: (event: BridgeEvent) => Promise<void>) => {
+  const ending = new AbortController()
+  const seen: BridgeEvent[] = []
+  const running = followEvents(rig.bus, { ...options, signal: ending.signal }, async (event) => {
+    await handle?.(event)
+    seen.push(event)
+  })
+  return {
+    seen,
+    stop: async () => {
+      ending.abort()
+      await running
+    },
+  }
+}
+
+describe('on an empty log', () => {
+  it('readRange and readLatest end at once, and followEvents waits for the first event', async () => {
+    expect(await collect({ from: 1, to: 100 })).toEqual([])
+    expect(await readLatest(rig.bus, subjects.allEvents)).toEqual([])
+    const following = follow({ from: 0 })
+    await sleep(300)
+    expect(following.seen).toEqual([])
+    const seq = await append('first', 1)
+    await waitFor(() => following.seen.length === 1)
+    expect(following.seen[0]).toMatchObject({ seq, laneId: 'first', payload: { n: 1 } })
+    await following.stop()
+  })
+})
+
+describe('readRange', () => {
+  it('gives exactly the range, in order', async () => {
+    const end = await fill('range', 20)
+    const start = end - 19
+    expect(await collect({ from: start, to: end })).toEqual(Array.from({ length: 20 }, (_, index) => start + index))
+    expect(await collect({ from: start + 5, to: start + 7 })).toEqual([start + 5, start + 6, start + 7])
+    expect(await collect({ from: end, to: end })).toEqual([end])
+    expect(await collect({ from: end + 1, to: end })).toEqual([])
+    expect(await collect({ from: end, to: end + 1000 })).toEqual([end])
+    expect(await collect({ from: 0, to: 1 })).toEqual([1])
+  })
+
+  it('ends where the filter matches nothing', async () => {
+    expect(await collect({ from: 1, to: await lastSeq(), filter: subjects.laneEvents('nobody') })).toEqual([])
+  })
+
+  it('ends when the last match lies before the end of the range', async () => {
+    const match = await append('early', 1)
+    await fill('after-early', 5)
+    expect(await collect({ from: 1, to: await lastSeq(), filter: subjects.laneEvents('early') })).toEqual([match])
+  })
+
+  it('ends when the only match lies behind the end of the range', async () => {
+    const to = await append('before-late', 1)
+    await append('late', 1)
+    expect(await collect({ from: 1, to, filter: subjects.laneEvents('late') })).toEqual([])
+  })
+
+  it('does not go on with what is appended while it reads', async () => {
+    const to = await fill('growing', 50)
+    const seqs: number[] = []
+    for await (const raw of readRange(rig.bus, { from: to - 49, to })) {
+      seqs.push(raw.seq)
+      if (seqs.length === 1) await append('growing', 51)
+    }
+    expect(seqs).toEqual(Array.from({ length: 50 }, (_, index) => to - 49 + index))
+  })
+
+  it('ends although what was left of the range is purged while it reads', async () => {
+    const to = await fill('purged-meanwhile', 1200)
+    const seqs: number[] = []
+    for await (const raw of readRange(rig.bus, { from: to - 1199, to, filter: subjects.laneEvents('purged-meanwhile') })) {
+      if (seqs.length === 0) await log.purgeLane('purged-meanwhile', to)
+      seqs.push(raw.seq)
+    }
+    expect(seqs.length).toBeLessThan(1200)
+    expect(seqs).toEqual(seqs.map((_, index) => to - 1199 + index))
+  }, 15_000)
+
+  it('leaves no consumer behind, also when the reader stops early', async () => {
+    for await (const raw of readRange(rig.bus, { from: 1, to: await lastSeq() })) if (raw.seq > 3) break
+    await waitFor(async () => (await rig.bus.jsm.streams.info('LANE_EVENTS')).state.consumer_count === 0, { describe: 'no consumer' })
+  })
+})
+
+describe('readLatest', () => {
+  it('is the newest event of each aggregate, each once', async () => {
+    for (let n = 1; n <= 5; n += 1) await append('latest-a', n)
+    await append('latest-a', 9, 'session')
+    await append('latest-b', 2)
+    const latest = (await readLatest(rig.bus, subjects.allEvents)).filter(({ laneId }) => laneId.startsWith('latest-'))
+    expect(latest.map(({ laneId, payload }) => [laneId, payload['n']])).toEqual([
+      ['latest-a', 5],
+      ['latest-a', 9],
+      ['latest-b', 2],
+    ])
+    const sessions = await readLatest(rig.bus, subjects.aggregateEvents('session'))
+    expect(sessions.map(({ payload }) => payload['n'])).toEqual([9])
+    expect(await readLatest(rig.bus, subjects.aggregateEvents('approval'))).toEqual([])
+  })
+})
+
+describe('followEvents', () => {
+  it('starts at the sequence asked for and follows the filter', async () => {
+    const start = await append('filtered', 1)
+    const following = follow({ from: start + 1, filter: subjects.aggregateEvents('approval') })
+    await append('filtered', 2)
+    const seq = await append('filtered', 3, 'approval')
+    await waitFor(() => following.seen.length > 0)
+    expect(following.seen.map((event) => event.seq)).toEqual([seq])
+    await following.stop()
+  })
+
+  it('hands an event over again until the handler has taken it, and none after it before that', async () => {
+    const start = (await lastSeq()) + 1
+    const tries: number[] = []
+    const problems: string[] = []
+    const following = follow({ from: start, observe: (problem) => problems.push(problem) }, (event) => {
+      tries.push(Number(event.payload['n']))
+      return event.payload['n'] === 2 && tries.filter((n) => n === 2).length < 3 ? Promise.reject(new Error('not now')) : Promise.resolve()
+    })
+    await fill('stubborn', 4)
+    await waitFor(() => following.seen.length === 4)
+    expect(tries).toEqual([1, 2, 2, 2, 3, 4])
+    expect(problems.filter((problem) => problem.includes('not now'))).toHaveLength(2)
+    await following.stop()
+  })
+
+  it('passes over what is no event, and says so', async () => {
+    const start = (await lastSeq()) + 1
+    const problems: string[] = []
+    const following = follow({ from: start, observe: (problem) => problems.push(problem) })
+    await rig.bus.js.publish('lane.evt.foreign.lane', new TextEncoder().encode('hello'))
+    await rig.bus.js.publish('lane.evt.foreign.session', new TextEncoder().encode('{"id":"evt_1"}'))
+    const seq = await append('after-foreign', 1)
+    await waitFor(() => following.seen.length > 0)
+    expect(following.seen.map((event) => event.seq)).toEqual([seq])
+    expect(problems.map((problem) => problem.replace(/\d+/, 'N'))).toEqual([
+      'message N of lane.evt.foreign.lane is no event and was passed over',
+      'message N of lane.evt.foreign.session is no event and was passed over',
+    ])
+    await following.stop()
+    await log.purgeLane('foreign', seq)
+  })
+
+  it('ends soon after its signal, also in the middle of a handler that fails', async () => {
+    const start = (await lastSeq()) + 1
+    const following = follow({ from: start }, () => Promise.reject(new Error('never')))
+    await append('unending', 1)
+    await sleep(200)
+    const asked = performance.now()
+    await following.stop()
+    expect(performance.now() - asked).toBeLessThan(2500)
+    expect(following.seen).toEqual([])
+  })
+
+  it('misses nothing and repeats nothing over crashes of the server', async () => {
+    const start = (await lastSeq()) + 1
+    const following = follow({ from: start })
+    const narrow = follow({ from: start, filter: subjects.laneEvents('crashing-1') })
+    const ending = new AbortController()
+    const acknowledged: number[] = []
+    const write = async (laneId: string) => {
+      const own = new EventLog(await rig.connect())
+      for (let n = 1, seq = 0; !ending.signal.aborted; n += 1) {
+        seq = await own.append('lane', eventOf(laneId, n), seq)
+        acknowledged.push(seq)
+        await sleep(2)
+      }
+    }
+    const writing = Promise.all([write('crashing-1'), write('crashing-2')])
+    for (let round = 0; round < 2; round += 1) {
+      await sleep(300)
+      await rig.server.kill('SIGKILL')
+      await sleep(100)
+      await rig.server.restart()
+    }
+    await sleep(1000)
+    ending.abort()
+    await writing
+    const wanted = acknowledged.sort((left, right) => left - right)
+    await waitFor(() => following.seen.at(-1)?.seq === wanted.at(-1), { timeoutMs: 15_000, describe: 'the follower to catch up' })
+    expect(following.seen.map(({ seq }) => seq)).toEqual(wanted)
+    await waitFor(() => narrow.seen.length === following.seen.filter(({ laneId }) => laneId === 'crashing-1').length, { timeoutMs: 15_000 })
+    expect(narrow.seen.map(({ payload }) => payload['n'])).toEqual(narrow.seen.map((_, index) => index + 1))
+    await Promise.all([following.stop(), narrow.stop()])
+  })
+})

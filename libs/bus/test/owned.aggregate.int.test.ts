@@ -1,0 +1,90 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { AggregateStore, type Draft, OwnedAggregate } from '../src/aggregate.store.ts'
+import { EventLog } from '../src/event.log.ts'
+import { type Rig, startRig } from './bus.harness.ts'
+
+type Counter = { n: number; by: string }
+
+let rig: Rig
+beforeAll(async () => {
+  rig = await startRig()
+})
+afterAll(() => rig.stop())
+
+let made = 0
+const stamp = () => {
+  made += 1
+  return { id: `evt_owned${made}`, ts: new Date().toISOString() }
+}
+const storeOf = () => new AggregateStore<Counter>(new EventLog(rig.bus), 'session', stamp)
+const draft = (laneId: string, state: Counter): Draft<Counter> => ({
+  type: 'lane.session.claimed',
+  laneId,
+  threadId: null,
+  sessionId: laneId,
+  payload: {},
+  state,
+})
+const own = async (laneId: string) => new OwnedAggregate(storeOf(), await storeOf().load(laneId), {})
+const bump = (laneId: string, by: string) => (state: Counter | undefined) => draft(laneId, { n: (state?.n ?? 0) + 1, by })
+
+it('carries out updates in the order they were asked for, each on the state the one before led to', async () => {
+  const owned = await own('order')
+  const seen: (number | undefined)[] = []
+  const all = Array.from({ length: 20 }, () =>
+    owned.update((state) => {
+      seen.push(state?.n)
+      return bump('order', 'a')(state)
+    }),
+  )
+  expect(owned.waiting).toBe(20)
+  const events = await Promise.all(all)
+  expect(owned.waiting).toBe(0)
+  expect(seen).toEqual([undefined, ...Array.from({ length: 19 }, (_, index) => index + 1)])
+  expect(events.map((event) => event?.seq)).toEqual([...events.map((event) => event?.seq ?? 0)].sort((left, right) => left - right))
+  expect(owned.state).toEqual({ n: 20, by: 'a' })
+  expect((await storeOf().load('order')).seq).toBe(owned.seq)
+})
+
+it('an update that changes nothing or refuses does not stop the next', async () => {
+  const owned = await own('nothing')
+  expect(await owned.update(() => undefined)).toBeUndefined()
+  await expect(
+    owned.update(() => {
+      throw new Error('no')
+    }),
+  ).rejects.toThrow('no')
+  expect(owned.fenced).toBe(false)
+  await owned.update(bump('nothing', 'a'))
+  expect(owned.state?.n).toBe(1)
+})
+
+it('the second owner fences the first: its next append and every later one throw fenced, and nothing of them is stored', async () => {
+  const first = await own('fence')
+  await first.update(bump('fence', 'first'))
+  const second = await own('fence')
+  await second.update(bump('fence', 'second'))
+  const late = [first.update(bump('fence', 'first')), first.update(bump('fence', 'first')), first.update(bump('fence', 'first'))]
+  for (const outcome of await Promise.allSettled(late)) {
+    expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'fenced' } })
+  }
+  expect(first.fenced).toBe(true)
+  await first.settled()
+  await second.update(bump('fence', 'second'))
+  expect((await storeOf().load('fence')).state).toEqual({ n: 3, by: 'second' })
+})
+
+it('an owner that cannot know what was stored counts as fenced', async () => {
+  const bus = await rig.connect('migrator', { timeoutMs: 500 })
+  const store = new AggregateStore<Counter>(new EventLog(bus), 'session', stamp)
+  const owned = new OwnedAggregate(store, await store.load('unsure'), { patienceMs: 100 })
+  await owned.update(bump('unsure', 'a'))
+  await rig.server.pause()
+  try {
+    await expect(owned.update(bump('unsure', 'a'))).rejects.toMatchObject({ code: 'bus_unavailable' })
+  } finally {
+    await rig.server.resume()
+  }
+  expect(owned.fenced).toBe(true)
+  await expect(owned.update(bump('unsure', 'a'))).rejects.toMatchObject({ code: 'fenced' })
+})

@@ -1,0 +1,195 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { EventLog, JsonBucket } from '@codex-bridge/bus'
+import { BUCKETS } from '@codex-bridge/contracts'
+import { answer, waitFor } from '@codex-bridge/testkit'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { DispatcherRig, eventIdOf, firstSeenPerLane, idsPerEvent, missing } from './support/dispatcher.rig.ts'
+
+const LANES = 6
+
+/** Emits events over some lanes until told to stop; each lane's events in their order. */
+const keepEmitting = (rig: DispatcherRig) => {
+  const sent = new Map<string, string[]>()
+  let going = true
+  const run = async () => {
+    for (let index = 0; going; index += 1) {
+      const lane = `lane-${index % LANES}`
+      sent.set(lane, [...(sent.get(lane) ?? []), await rig.emit(lane)])
+      await sleep(3)
+    }
+  }
+  const done = run()
+  return {
+    sent,
+    all: () => [...sent.values()].flat(),
+    stop: async () => {
+      going = false
+      await done
+    },
+  }
+}
+
+describe('when something dies', () => {
+  let rig: DispatcherRig
+  beforeEach(async () => {
+    rig = await DispatcherRig.start()
+    await rig.startDispatcher()
+  })
+  afterEach(() => rig.stop())
+
+  it('the dispatcher, again and again: nothing is lost, lanes stay in order, duplicates carry the same id', async () => {
+    const paths = ['/one', '/two', '/three']
+    for (const path of paths) {
+      rig.receiver.on(path, answer.delay(4))
+      await rig.create(path)
+    }
+    const traffic = keepEmitting(rig)
+    let restarts = 0
+    for (; restarts < 5; restarts += 1) {
+      await sleep(300 + Math.random() * 300)
+      const [victim] = rig.dispatchers.splice(0)
+      victim?.kill('SIGKILL')
+      await victim?.exited
+      await rig.startDispatcher()
+    }
+    await traffic.stop()
+    const events = traffic.all()
+    let duplicates = 0
+    for (const path of paths) {
+      const requests = await rig.delivered(path, events, 30_000)
+      duplicates += requests.length - events.length
+      expect(missing(requests, events)).toEqual([])
+      expect([...idsPerEvent(requests).values()].every(({ size }) => size === 1)).toBe(true)
+      expect(firstSeenPerLane(requests)).toEqual(traffic.sent)
+    }
+    process.stdout.write(`${events.length} events to ${paths.length} endpoints over ${restarts} kills: 0 lost, ${duplicates} duplicates\n`)
+    expect(duplicates).toBeLessThanOrEqual(restarts * paths.length * 8)
+  }, 60_000)
+
+  it('the broker, killed and started again in the middle: nothing is lost, lanes stay in order', async () => {
+    rig.receiver.on('/one', answer.delay(4))
+    const webhook = await rig.create('/one')
+    const traffic = keepEmitting(rig)
+    for (let round = 0; round < 2; round += 1) {
+      await sleep(500)
+      await rig.nats.kill('SIGKILL')
+      await sleep(1000)
+      await rig.nats.restart()
+    }
+    const back = performance.now()
+    await sleep(500)
+    await traffic.stop()
+    const events = traffic.all()
+    const requests = await rig.delivered('/one', events, 40_000)
+    process.stdout.write(
+      `${events.length} events over 2 broker kills: 0 lost, ${requests.length - events.length} duplicates, all delivered ${Math.round(performance.now() - back)} ms after the last return\n`,
+    )
+    expect([...idsPerEvent(requests).values()].every(({ size }) => size === 1)).toBe(true)
+    expect(firstSeenPerLane(requests)).toEqual(traffic.sent)
+    // The watch is alive after the outage: a change reaches deliveries.
+    await rig.patch(webhook.id, { url: rig.receiver.url('/two') })
+    await rig.delivered('/two', [await rig.emit('lane-after')])
+    await waitFor(async () => (await rig.queued('LANE_JOBS', webhook.id)) === 0, { timeoutMs: 10_000 })
+    await waitFor(async () => (await rig.get(webhook.id)).lastDeliveryAt)
+  }, 90_000)
+
+  it('the leading one of two: the other goes on, and either of them answers', async () => {
+    await rig.startDispatcher('webhook-dispatcher-2')
+    rig.receiver.on('/one', answer.delay(4))
+    await rig.create('/one')
+    const traffic = keepEmitting(rig)
+    await sleep(400)
+    const [leader] = rig.dispatchers.splice(0, 1)
+    leader?.kill('SIGKILL')
+    const died = performance.now()
+    await leader?.exited
+    const late = await rig.create('/late')
+    const first = await rig.emit('lane-late')
+    await rig.delivered('/late', [first])
+    process.stdout.write(`a second dispatcher delivered ${Math.round(performance.now() - died)} ms after the leader was killed\n`)
+    await traffic.stop()
+    const requests = await rig.delivered('/one', traffic.all(), 30_000)
+    for (const [lane, order] of traffic.sent) expect(firstSeenPerLane(requests).get(lane)).toEqual(order)
+    expect((await rig.get(late.id)).enabled).toBe(true)
+  }, 60_000)
+
+  it('the broker hangs for a while: what was delivered meanwhile is acknowledged after all, and not delivered again', async () => {
+    rig.receiver.on('/one', answer.delay(300))
+    const webhook = await rig.create('/one')
+    const event = await rig.emit('lane-1')
+    await rig.receiver.waitForRequests(1)
+    await rig.nats.pause()
+    // Longer than an acknowledgement waits, shorter than it takes to give up the connection.
+    await sleep(6500)
+    await rig.nats.resume()
+    await waitFor(async () => (await rig.queued('LANE_JOBS', webhook.id)) === 0, { timeoutMs: 15_000 })
+    expect(await rig.delivered('/one', [event])).toHaveLength(1)
+  }, 60_000)
+
+  it('nothing: a subscription made through a process that does not lead misses no event', async () => {
+    await rig.startDispatcher('webhook-dispatcher-2')
+    for (let round = 0; round < 30; round += 1) {
+      const path = `/round-${round}`
+      const webhook = await rig.create(path)
+      await rig.delivered(path, [await rig.emit(`lane-${round}`)], 5000)
+      await rig.remove(webhook.id)
+    }
+  }, 60_000)
+
+  it('nothing: a subscription the leader learns of late gets what happened since its creation, in order', async () => {
+    const before = await rig.emit('lane-1')
+    const { lastSeq } = await new EventLog(rig.bus).extent()
+    const events = [await rig.emit('lane-1'), await rig.emit('lane-2'), await rig.emit('lane-1')]
+    // Another process would have stored it after reading the end of the log, before these events were planned.
+    await sleep(300)
+    const bucket = await JsonBucket.open(rig.bus, BUCKETS.webhooks)
+    const template = await rig.create('/template')
+    const stored = (await bucket.get(`sub.${template.id}`))?.value as Record<string, unknown>
+    const createdAt = new Date(Date.now() - 1000).toISOString()
+    await bucket.create('sub.wh_late', { ...stored, id: 'wh_late', url: rig.receiver.url('/late'), createdSeq: lastSeq, createdAt })
+    events.push(await rig.emit('lane-1'))
+    const requests = await rig.delivered('/late', events, 5000)
+    expect(requests.map(eventIdOf)).not.toContain(before)
+    expect(requests).toHaveLength(4)
+    expect(firstSeenPerLane(requests).get('lane-1')).toEqual([events[0], events[2], events[3]])
+  }, 60_000)
+
+  it('an orderly end delivers nothing twice', async () => {
+    rig.receiver.on('/one', answer.delay(20))
+    await rig.create('/one')
+    const traffic = keepEmitting(rig)
+    for (let round = 0; round < 3; round += 1) {
+      await sleep(300)
+      const [dispatcher] = rig.dispatchers.splice(0)
+      await dispatcher?.stop()
+      expect(dispatcher?.exit).toEqual({ code: 0, signal: null })
+      await rig.startDispatcher()
+    }
+    await traffic.stop()
+    const requests = await rig.delivered('/one', traffic.all(), 30_000)
+    expect(requests).toHaveLength(traffic.all().length)
+    expect(firstSeenPerLane(requests)).toEqual(traffic.sent)
+  }, 60_000)
+
+  it('retries keep their count and their time over a crash', async () => {
+    const [dispatcher] = rig.dispatchers.splice(0)
+    await dispatcher?.stop()
+    await rig.stop()
+    rig = await DispatcherRig.start({ env: { BRIDGE_WEBHOOK_RETRY_SCHEDULE_SEC: '0,0.1,7,0.1' } })
+    await rig.startDispatcher()
+    rig.receiver.on('/failing', answer.status(500))
+    const webhook = await rig.create('/failing')
+    await rig.emit('lane-1')
+    const attempts = await rig.receiver.waitForRequests(2)
+    await sleep(500)
+    const [victim] = rig.dispatchers.splice(0)
+    victim?.kill('SIGKILL')
+    await victim?.exited
+    await rig.startDispatcher()
+    const [, second, third] = await rig.receiver.waitForRequests(3, undefined, 15_000)
+    expect((third?.receivedAt ?? 0) - (second?.receivedAt ?? 0)).toBeGreaterThan(5500)
+    await waitFor(async () => (await rig.queued('LANE_DEAD', webhook.id)) === 1, { timeoutMs: 10_000 })
+    expect(rig.receiver.requests).toHaveLength(4)
+    expect(attempts).toHaveLength(2)
+  }, 60_000)
+})
