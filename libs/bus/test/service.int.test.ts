@@ -170,7 +170,7 @@ describe('a request', () => {
       expect(['bus_unavailable', 'command_timeout']).toContain((error as BridgeError).code)
       expect(performance.now() - started).toBeLessThan(3000)
     } finally {
-      await rig.server.restart()
+      await rig.restart()
     }
   })
 })

@@ -1,5 +1,14 @@
 import { AggregateStore, type Bus, type EventLog, readLatest, runReactor } from '@codex-bridge/bus'
-import { type Approval, type ApprovalRequest, type ApprovalsState, aggregateOf, type BridgeEvent, subjects } from '@codex-bridge/contracts'
+import {
+  type Approval,
+  type ApprovalRequest,
+  type ApprovalsState,
+  aggregateOf,
+  BridgeError,
+  type BridgeEvent,
+  type LaneState,
+  subjects,
+} from '@codex-bridge/contracts'
 import { type Logger, stampEvent } from '@codex-bridge/service-kit'
 import { decideExpiry, decideFromSession, decideResolution } from './approval.decider.ts'
 
@@ -36,9 +45,12 @@ export class ApprovalKeeper {
     }
   }
 
+  /** @throws BridgeError `lane_not_found` */
   async list({ laneId }: ApprovalRequest<'list'>): Promise<{ approvals: Approval[]; nextCursor: null }> {
-    const [{ state }, lane] = await Promise.all([this.#store.load(laneId), this.#options.log.last(laneId, 'lane')])
-    const current = state?.incarnation === (lane?.state as { incarnation?: string } | undefined)?.incarnation ? state : undefined
+    const [{ state }, event] = await Promise.all([this.#store.load(laneId), this.#options.log.last(laneId, 'lane')])
+    const lane = event?.state as LaneState | undefined
+    if (!lane || lane.deleted) throw new BridgeError('lane_not_found', `No lane ${laneId}`)
+    const current = state?.incarnation === lane.incarnation ? state : undefined
     return {
       approvals: [...(current?.pending ?? []), ...(current?.ended ?? [])].sort((left, right) => left.raisedSeq - right.raisedSeq),
       nextCursor: null,

@@ -258,13 +258,14 @@ describe('cuts', () => {
   })
 
   it('before the answer: nothing is left behind', async () => {
-    const size = gateway.streams.size
     await Promise.all(
       Array.from({ length: 30 }, () =>
         rawSocket(gateway.port, 'GET /events/stream?since=1 HTTP/1.1\r\nHost: localhost\r\n\r\n', { quietMs: 1, timeoutMs: 5 }),
       ),
     )
-    await waitFor(() => gateway.streams.size === size, { timeoutMs: 3000 })
+    await waitFor(() => gateway.streams.size === 0, { timeoutMs: 3000 })
+    const consumers = async () => (await broker.bus.jsm.streams.info('LANE_EVENTS')).state.consumer_count
+    await waitFor(async () => (await consumers()) === 0, { timeoutMs: 3000, describe: 'no consumer of a replay to be left' })
   })
 })
 

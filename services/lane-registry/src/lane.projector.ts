@@ -221,7 +221,7 @@ export class LaneProjector {
     this.#copyBroken = false
     const lanes = this.#all().map(({ lane }) => lane.laneId)
     for (const laneId of lanes) await this.#write(laneId, 0)
-    await this.#store.prune(new Set(lanes))
+    await this.#store.prune((laneId) => this.get(laneId) !== undefined)
     await this.#store.advance(this.#processed)
     this.#logger.info({ lanes: lanes.length, checkpoint: this.#processed }, 'Redis written anew')
   }

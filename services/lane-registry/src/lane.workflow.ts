@@ -80,7 +80,8 @@ export class LaneWorkflow {
 
   /** Says in the log that a session's owner is gone and resumes by policy. Used by the reconciler. */
   async recover(lane: LaneState): Promise<void> {
-    await this.#once(lane.laneId, () => this.#sessions.recover(lane, `recover:${lane.incarnation}:${Date.now()}`))
+    // It looks again soon by itself, so it does not wait for a runner.
+    await this.#once(lane.laneId, () => this.#sessions.recover(lane, `recover:${lane.incarnation}:${Date.now()}`, 0))
   }
 
   /** Corrects a status that no session stands behind. */
@@ -109,7 +110,9 @@ export class LaneWorkflow {
       const { session } = await this.#reader.aggregates(lane.laneId)
       const ownerGone = session?.incarnation === lane.incarnation && (isLive(session) || session.phase === 'lost')
       try {
-        return await (ownerGone ? this.#sessions.recover(lane, commandId) : this.#sessions.claim(lane, commandId))
+        // A runner that is told not to resume only settles the loss; who asks for a start means it.
+        const recovered = ownerGone ? await this.#sessions.recover(lane, commandId) : undefined
+        return recovered?.session.phase === 'live' ? recovered : await this.#sessions.claim(lane, commandId)
       } catch (error) {
         if (error instanceof BridgeError && error.code === 'no_runner') {
           await this.correct(lane.laneId, 'blocked', { code: 'no_runner', message: error.message })

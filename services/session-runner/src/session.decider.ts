@@ -28,16 +28,31 @@ const draft = (type: SessionEventType, state: SessionState, payload: Record<stri
   state,
 })
 
-/** Cuts a payload that is over the limit, and says where the whole is. */
-const bounded = (payload: Record<string, unknown>, threadId: string | null): Record<string, unknown> => {
+/** Of a payload that is cut, fields of up to this many bytes stay as they are, and texts keep this many characters. */
+const KEPT_FIELD_BYTES = 4096
+const KEPT_CHARS = 1024
+
+/**
+ * Cuts what is over the limit: what is short stays, because consumers decide by it (the status of a turn, the id of an
+ * approval), the rest is shown by its beginning, and where the whole is to be had is said.
+ */
+const bounded = (payload: Record<string, unknown>, threadId: string | null, limit = MAX_PAYLOAD_BYTES): Record<string, unknown> => {
   const text = JSON.stringify(payload)
   const bytes = Buffer.byteLength(text)
-  if (bytes <= MAX_PAYLOAD_BYTES) return payload
+  if (bytes <= limit) return payload
+  let room = limit / 8
+  const kept: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(payload)) {
+    const size = Buffer.byteLength(JSON.stringify({ [name]: value }))
+    const short = size <= KEPT_FIELD_BYTES ? value : typeof value === 'string' ? `${value.slice(0, KEPT_CHARS)}…` : undefined
+    room -= Math.min(size, KEPT_FIELD_BYTES)
+    if (short !== undefined && room > 0) kept[name] = short
+  }
   return {
+    ...kept,
     truncated: true,
     originalBytes: bytes,
-    ...(typeof payload['method'] === 'string' && { method: payload['method'] }),
-    preview: text.slice(0, MAX_PAYLOAD_BYTES / 4),
+    preview: text.slice(0, limit / 4),
     ...(threadId !== null && { fetch: `/codex/threads/${threadId}` }),
   }
 }
@@ -111,11 +126,10 @@ export const lost = (state: SessionState, reason: StatusReason): SessionDraft =>
 
 /**
  * What still has to be said about a session whose owner is gone, one event at a time: ask again with the state it led to,
- * until nothing is left. Works from any point at which an earlier try broke off.
+ * until nothing is left. Works from any point at which an earlier try broke off, and from a start that failed in a turn.
  */
 export const settleLoss = (state: SessionState, reason: StatusReason): SessionDraft | undefined => {
   if (state.phase === 'claimed' || state.phase === 'live') return lost(state, reason)
-  if (state.phase !== 'lost') return
   if (state.activeTurn)
     return turnCompleted(state, {
       status: 'interrupted',
@@ -248,9 +262,13 @@ export const usageUpdated = (state: SessionState, usage: unknown, turnId: string
 
 export type RaisedRequest = OpenRequest & { reason: string; request: Record<string, unknown>; availableDecisions: string[] }
 
+/** A request travels on in the events of its approval, twice in some of them: it must leave room for that. */
+const MAX_REQUEST_BYTES = MAX_PAYLOAD_BYTES / 2
+
 export const requestRaised = (state: SessionState, raised: RaisedRequest): SessionDraft => {
-  const { reason, request, availableDecisions, ...open } = raised
-  const detail = bounded(request, raised.threadId)
+  const { reason: whole, request, availableDecisions, ...open } = raised
+  const reason = whole.length > KEPT_CHARS ? `${whole.slice(0, KEPT_CHARS)}…` : whole
+  const detail = bounded(request, raised.threadId, MAX_REQUEST_BYTES)
   return draft(
     'lane.session.request.raised',
     { ...state, requests: [...state.requests, open] },

@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { JsonBucket } from '@codex-bridge/bus'
 import { BUCKETS } from '@codex-bridge/contracts'
 import { answer, waitFor } from '@codex-bridge/testkit'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { DispatcherRig, eventIdOf, firstSeenPerLane, idsPerEvent } from './support/dispatcher.rig.ts'
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const bad = answer.status(500)
 
