@@ -27,7 +27,10 @@ const collect = async (range: { from: number; to: number; filter?: string }) => 
   for await (const raw of readRange(rig.bus, range)) seqs.push(raw.seq)
   return seqs
 }
-const follow = (options: { from: number; filter?: string; observe?: (problem: string) => void }, handle?: (event: BridgeEvent) => Promise<void>) => {
+const follow = (
+  options: { from: number; filter?: string; observe?: (problem: string) => void },
+  handle?: (event: BridgeEvent) => Promise<void>,
+) => {
   const ending = new AbortController()
   const seen: BridgeEvent[] = []
   const running = followEvents(rig.bus, { ...options, signal: ending.signal }, async (event) => {

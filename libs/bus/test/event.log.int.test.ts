@@ -99,9 +99,7 @@ describe('append', () => {
   it('counts to the end when many writers share one aggregate', async () => {
     const stores = [counting(), counting(await rig.connect()), counting(await rig.connect())]
     await Promise.all(
-      stores.flatMap((store) =>
-        [1, 2, 3, 4, 5].map(() => store.transact('shared', ({ state }) => draftOf('shared', (state?.n ?? 0) + 1))),
-      ),
+      stores.flatMap((store) => [1, 2, 3, 4, 5].map(() => store.transact('shared', ({ state }) => draftOf('shared', (state?.n ?? 0) + 1)))),
     )
     expect((await stored('shared')).map(({ n }) => n)).toEqual(Array.from({ length: 15 }, (_, index) => index + 1))
   })

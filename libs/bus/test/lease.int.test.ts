@@ -32,7 +32,8 @@ const never = () => {
 /** The bucket's time to live, shortened so that the test need not wait for the real one. */
 const withTtl = async (ms: number, test: () => Promise<void>) => {
   const stream = `KV_${BUCKETS.leases}`
-  const setAge = (age: number) => rig.bus.jsm.streams.update(stream, { max_age: age * 1_000_000, duplicate_window: Math.min(age, 120_000) * 1_000_000 })
+  const setAge = (age: number) =>
+    rig.bus.jsm.streams.update(stream, { max_age: age * 1_000_000, duplicate_window: Math.min(age, 120_000) * 1_000_000 })
   await setAge(ms)
   try {
     await test()
@@ -138,7 +139,7 @@ describe('a lease', () => {
     await taken?.release()
   })
 
-  it('turns unsure by the holder\'s own clock when nothing is confirmed any more', async () => {
+  it("turns unsure by the holder's own clock when nothing is confirmed any more", async () => {
     const table = await tableOf('unsure-holder')
     const lease = await table.acquire('lane.unsure', never)
     const start = performance.now()
@@ -182,7 +183,12 @@ describe('runAsLeader', () => {
     const problems: unknown[] = []
     let terms = 0
     const running = runAsLeader(
-      { table: await tableOf('clumsy'), role: 'clumsy', signal: ending.signal, observe: (_event, problem) => problem && problems.push(problem) },
+      {
+        table: await tableOf('clumsy'),
+        role: 'clumsy',
+        signal: ending.signal,
+        observe: (_event, problem) => problem && problems.push(problem),
+      },
       async () => {
         terms += 1
         if (terms === 1) throw new Error('oops')

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { type Aggregate, AGGREGATES, ApprovalRequests, BUCKETS, BUS_ROLES, type BusRole, STREAMS, subjects } from '@codex-bridge/contracts'
+import { AGGREGATES, type Aggregate, ApprovalRequests, BUCKETS, BUS_ROLES, type BusRole, STREAMS, subjects } from '@codex-bridge/contracts'
 import { findExecutable, freePort, waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Bus } from '../src/connection.ts'
@@ -52,24 +52,30 @@ describe('with the rendered server configuration', () => {
   it('refuses a wrong password and none', async () => {
     for (const wrong of [{ user: 'gateway', password: 'wrong' }, {}]) {
       const connecting = rig.connect('gateway', { user: undefined, password: undefined, ...wrong })
-      const outcome = await Promise.race([connecting.catch(() => 'refused'), new Promise((resolve) => setTimeout(() => resolve('waiting'), 1000))])
+      const outcome = await Promise.race([
+        connecting.catch(() => 'refused'),
+        new Promise((resolve) => setTimeout(() => resolve('waiting'), 1000)),
+      ])
       expect(['refused', 'waiting']).toContain(outcome)
     }
   })
 
-  it.each(BUS_ROLES.filter((role) => role !== 'migrator'))('%s can do at start what every service does: verify, read, follow', async (role) => {
-    const bus = as(role)
-    await verifyTopology(bus)
-    expect((await readLatest(bus, subjects.aggregateEvents('lane'))).length).toBeGreaterThan(0)
-    const ending = new AbortController()
-    const seen: number[] = []
-    const running = followEvents(bus, { from: 1, signal: ending.signal }, async ({ seq }) => {
-      seen.push(seq)
-    })
-    await waitFor(() => seen.length >= 3)
-    ending.abort()
-    await running
-  })
+  it.each(BUS_ROLES.filter((role) => role !== 'migrator'))(
+    '%s can do at start what every service does: verify, read, follow',
+    async (role) => {
+      const bus = as(role)
+      await verifyTopology(bus)
+      expect((await readLatest(bus, subjects.aggregateEvents('lane'))).length).toBeGreaterThan(0)
+      const ending = new AbortController()
+      const seen: number[] = []
+      const running = followEvents(bus, { from: 1, signal: ending.signal }, async ({ seq }) => {
+        seen.push(seq)
+      })
+      await waitFor(() => seen.length >= 3)
+      ending.abort()
+      await running
+    },
+  )
 
   it.each(['lane-registry', 'session-runner', 'approvals', 'webhook-dispatcher'] as const)('%s can hold a lease', async (role) => {
     const holder = { id: role, instance: role, host: 'h', pid: 1, startTime: null }

@@ -177,7 +177,10 @@ describe('a request', () => {
 
 describe('serveSubject', () => {
   it('answers the verbs of one owner, and only those', async () => {
-    const endpoints = serveSubject(rig.bus, 'lane.cmd.session.a', Requests, { echo: handlers('owner').echo, refuse: handlers('owner').refuse })
+    const endpoints = serveSubject(rig.bus, 'lane.cmd.session.a', Requests, {
+      echo: handlers('owner').echo,
+      refuse: handlers('owner').refuse,
+    })
     try {
       expect(await requestJson(rig.bus, 'lane.cmd.session.a.echo', { text: 'x' })).toEqual({ text: 'x', name: 'owner' })
       await expect(requestJson(rig.bus, 'lane.cmd.session.a.refuse', {})).rejects.toMatchObject({ code: 'lane_exists' })

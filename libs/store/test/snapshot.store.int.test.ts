@@ -146,12 +146,18 @@ describe('lanes', () => {
     expect((await store.lanes({ limit: 5, accepts: () => false })).texts).toEqual([])
   })
 
-  it.each(['', 'x', '2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z|a b', '(2026-01-01T00:00:00.000Z|a', '2026-01-01T00:00:00.000Z|a\r\nFLUSHALL', '+|a', '-'])(
-    'refuse the cursor %j',
-    async (cursor) => {
-      await expect(store.lanes({ limit: 1, cursor })).rejects.toMatchObject({ code: 'invalid_cursor' })
-    },
-  )
+  it.each([
+    '',
+    'x',
+    '2026-01-01T00:00:00.000Z',
+    '2026-01-01T00:00:00.000Z|a b',
+    '(2026-01-01T00:00:00.000Z|a',
+    '2026-01-01T00:00:00.000Z|a\r\nFLUSHALL',
+    '+|a',
+    '-',
+  ])('refuse the cursor %j', async (cursor) => {
+    await expect(store.lanes({ limit: 1, cursor })).rejects.toMatchObject({ code: 'invalid_cursor' })
+  })
 
   it('accept a cursor whose lane is gone, and one from before or after everything', async () => {
     await store.write(snapshot('a', 1, 10), 1)

@@ -82,7 +82,12 @@ const react = (version: Version, on: BridgeEvent, expiresAt: string | null = nul
     if (drafts.length > 100) throw new Error('the decider never ends')
   }
 }
-const decide = (action: DecideRequest['action'], commandId = 'cmd-1', body: DecideRequest['body'] = {}, approvalId = 'apr_1'): DecideRequest => ({
+const decide = (
+  action: DecideRequest['action'],
+  commandId = 'cmd-1',
+  body: DecideRequest['body'] = {},
+  approvalId = 'apr_1',
+): DecideRequest => ({
   laneId: 'a',
   approvalId,
   action,
@@ -90,7 +95,8 @@ const decide = (action: DecideRequest['action'], commandId = 'cmd-1', body: Deci
   commandId,
   now: LATER,
 })
-const pendingOne = (more: Record<string, unknown> = {}, expiresAt: string | null = null) => react(NOTHING, raised('apr_1', 10, [], more), expiresAt).version
+const pendingOne = (more: Record<string, unknown> = {}, expiresAt: string | null = null) =>
+  react(NOTHING, raised('apr_1', 10, [], more), expiresAt).version
 const approvalOf = (version: Version, id = 'apr_1'): Approval | undefined =>
   [...(version.state?.pending ?? []), ...(version.state?.ended ?? [])].find(({ approvalId }) => approvalId === id)
 const codeOf = (call: () => unknown) => {
@@ -137,7 +143,11 @@ describe('a decision', () => {
   it('is stored, to be delivered; the first one wins', () => {
     const version = pendingOne()
     const draft = decideResolution(version, decide('approve', 'cmd-1', { note: 'fine' }))
-    expect(draft).toMatchObject({ type: 'lane.approval.resolved', commandId: 'cmd-1', payload: { status: 'approved', decision: { decision: 'approve' } } })
+    expect(draft).toMatchObject({
+      type: 'lane.approval.resolved',
+      commandId: 'cmd-1',
+      payload: { status: 'approved', decision: { decision: 'approve' } },
+    })
     const decided = after(version, draft)
     expect(approvalOf(decided)).toMatchObject({ status: 'approved', delivery: 'pending', decidedBy: 'cmd-1', resolvedAt: LATER })
     expect(guard(ApprovalsState)(decided.state)).toBe(true)
@@ -149,7 +159,11 @@ describe('a decision', () => {
       }
       return undefined
     })()
-    expect(late).toMatchObject({ code: 'approval_already_resolved', status: 409, details: { status: 'approved', decision: { decision: 'approve', note: 'fine' } } })
+    expect(late).toMatchObject({
+      code: 'approval_already_resolved',
+      status: 409,
+      details: { status: 'approved', decision: { decision: 'approve', note: 'fine' } },
+    })
   })
 
   it('repeated by the same command changes nothing; with another answer it is a reused key', () => {
@@ -165,7 +179,10 @@ describe('a decision', () => {
   it('needs an approval that exists and still waits', () => {
     expect(codeOf(() => decideResolution(NOTHING, decide('approve')))).toBe('approval_not_found')
     expect(codeOf(() => decideResolution(pendingOne(), decide('approve', 'c', {}, 'apr_9')))).toBe('approval_not_found')
-    const gone = react(pendingOne(), event('lane.session.request.closed', 11, session([]), { approvalId: 'apr_1', reason: 'The turn ended' })).version
+    const gone = react(
+      pendingOne(),
+      event('lane.session.request.closed', 11, session([]), { approvalId: 'apr_1', reason: 'The turn ended' }),
+    ).version
     expect(codeOf(() => decideResolution(gone, decide('approve')))).toBe('approval_orphaned')
   })
 
@@ -177,8 +194,20 @@ describe('a decision', () => {
     ['questions approved without answers', { kind: 'user_input' }, 'approve', {}, 'validation_error'],
     ['questions approved with answers', { kind: 'user_input' }, 'approve', { answers: { q: ['yes'] } }, 'no error'],
     ['questions denied without answers', { kind: 'user_input' }, 'deny', {}, 'no error'],
-    ['a form with required fields approved empty', { kind: 'mcp_elicitation', request: { requestedSchema: { required: ['a'] } } }, 'approve', {}, 'validation_error'],
-    ['a form with required fields filled in', { kind: 'mcp_elicitation', request: { requestedSchema: { required: ['a'] } } }, 'approve', { content: { a: 1 } }, 'no error'],
+    [
+      'a form with required fields approved empty',
+      { kind: 'mcp_elicitation', request: { requestedSchema: { required: ['a'] } } },
+      'approve',
+      {},
+      'validation_error',
+    ],
+    [
+      'a form with required fields filled in',
+      { kind: 'mcp_elicitation', request: { requestedSchema: { required: ['a'] } } },
+      'approve',
+      { content: { a: 1 } },
+      'no error',
+    ],
     ['a form without required fields', { kind: 'mcp_elicitation', request: { requestedSchema: {} } }, 'approve', {}, 'no error'],
     ['a form that was cut when it was stored', { kind: 'mcp_elicitation', request: undefined }, 'approve', {}, 'no error'],
     ['an answer as large as a book', { kind: 'user_input' }, 'approve', { answers: { q: ['x'.repeat(100_000)] } }, 'validation_error'],
@@ -225,7 +254,10 @@ describe('the end of a request', () => {
     ]
     for (const [type, payload, reason] of ends) {
       const { drafts, version } = react(pendingOne(), event(type, 12, session([]), payload))
-      expect(drafts.map((draft) => draft.type), type).toEqual(['lane.approval.orphaned'])
+      expect(
+        drafts.map((draft) => draft.type),
+        type,
+      ).toEqual(['lane.approval.orphaned'])
       expect(approvalOf(version), type).toMatchObject({ status: 'orphaned', endedReason: reason })
     }
   })
@@ -241,9 +273,15 @@ describe('the end of a request', () => {
     expect(react(version, event('lane.session.started', 5, session([]))).drafts).toEqual([])
   })
 
-  it('takes what a person raised by hand for none of Codex\'s', () => {
+  it("takes what a person raised by hand for none of Codex's", () => {
     const version = pendingOne()
-    const manual = { state: { ...(version.state as ApprovalsState), pending: (version.state?.pending ?? []).map((approval) => ({ ...approval, source: 'runtime' as const })) }, seq: 1 }
+    const manual = {
+      state: {
+        ...(version.state as ApprovalsState),
+        pending: (version.state?.pending ?? []).map((approval) => ({ ...approval, source: 'runtime' as const })),
+      },
+      seq: 1,
+    }
     expect(react(manual, event('lane.session.stopped', 12, session([]))).drafts).toEqual([])
     expect(approvalOf(after(manual, decideResolution(manual, decide('approve'))))).toMatchObject({ status: 'approved', delivery: 'none' })
   })
@@ -271,8 +309,7 @@ describe('expiry', () => {
 })
 
 describe('a lane created anew under the same id', () => {
-  const second = (id: string, seq: number) =>
-    event('lane.session.request.raised', seq, session([open(id)], 'evt_b'), raisedPayload(id))
+  const second = (id: string, seq: number) => event('lane.session.request.raised', seq, session([open(id)], 'evt_b'), raisedPayload(id))
 
   it('starts with no approvals', () => {
     const { version } = react(pendingOne(), second('apr_b', 30))
@@ -392,7 +429,8 @@ describe('whatever the order of session events, replays, decisions and expiries'
             expect(rounds).toBeLessThan(50)
           }
         }
-        const say = (type: string, payload: Record<string, unknown> = {}) => log.push(event(type, 10 + log.length, session(requests), payload))
+        const say = (type: string, payload: Record<string, unknown> = {}) =>
+          log.push(event(type, 10 + log.length, session(requests), payload))
         const idOf = (which: number) => [...new Set(told.map(({ id }) => id))].at(which) ?? 'apr_none'
         for (const one of steps) {
           if (one.kind === 'raise') {

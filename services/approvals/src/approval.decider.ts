@@ -40,7 +40,7 @@ const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(val
  */
 const fitted = (state: ApprovalsState): ApprovalsState => {
   let room = STATE_BYTES
-  const fit = (approvals: Approval[]): Approval[] =>
+  const kept = (approvals: Approval[]): Approval[] =>
     approvals
       .toReversed()
       .map((approval) => {
@@ -49,8 +49,8 @@ const fitted = (state: ApprovalsState): ApprovalsState => {
         return room >= 0 ? approval : slim(approval, bytes)
       })
       .toReversed()
-  const pending = fit(state.pending)
-  return { ...state, pending, ended: fit(state.ended) }
+  const pending = kept(state.pending)
+  return { ...state, pending, ended: kept(state.ended) }
 }
 
 const slim = (approval: Approval, bytes: number): Approval => ({
@@ -61,7 +61,10 @@ const slim = (approval: Approval, bytes: number): Approval => ({
     truncated: true,
     originalBytes: approval.request['originalBytes'] ?? bytes,
   },
-  decision: approval.decision && { decision: approval.decision.decision, ...(approval.decision.scope && { scope: approval.decision.scope }) },
+  decision: approval.decision && {
+    decision: approval.decision.decision,
+    ...(approval.decision.scope && { scope: approval.decision.scope }),
+  },
 })
 
 /** Moves an approval from pending to ended, or changes an ended one, keeping the list short. */

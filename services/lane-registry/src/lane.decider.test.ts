@@ -27,7 +27,11 @@ const code = (call: () => unknown): string => {
   }
   return 'no error'
 }
-const created = (commandId = 'c1', body: Omit<LaneCreate, 'laneId'> = {}, version: { state: LaneState | undefined; seq: number } = NOTHING) => {
+const created = (
+  commandId = 'c1',
+  body: Omit<LaneCreate, 'laneId'> = {},
+  version: { state: LaneState | undefined; seq: number } = NOTHING,
+) => {
   const draft = decideCreate(version, 'a', body, `evt_${commandId}`, command(commandId))
   if (!draft) throw new Error('nothing was created')
   return draft
@@ -35,11 +39,17 @@ const created = (commandId = 'c1', body: Omit<LaneCreate, 'laneId'> = {}, versio
 const sizeOf = (draft: Draft<LaneState>) => Buffer.byteLength(JSON.stringify({ id: 'evt_01M828E0000000000000000001', ts: NOW, ...draft }))
 
 describe('create', () => {
-  it('makes a lane with the contract\'s defaults', () => {
+  it("makes a lane with the contract's defaults", () => {
     const draft = created()
     expect(draft).toMatchObject({ type: 'lane.created', laneId: 'a', sessionId: null, commandId: 'c1' })
     expect(guard(LaneState)(draft.state)).toBe(true)
-    expect(draft.state).toMatchObject({ status: 'idle', readinessMode: 'lenient', preferredSurface: 'any', deleted: false, incarnation: 'evt_c1' })
+    expect(draft.state).toMatchObject({
+      status: 'idle',
+      readinessMode: 'lenient',
+      preferredSurface: 'any',
+      deleted: false,
+      incarnation: 'evt_c1',
+    })
   })
 
   it('repeated by the same command changes nothing; by another it is lane_exists', () => {
@@ -61,7 +71,9 @@ describe('create', () => {
     const first = created('c1')
     const deleted = decideDelete({ state: first.state, seq: 1 }, 'a', command('c2'))
     expect(decideCreate({ state: deleted?.state, seq: 2 }, 'a', {}, 'evt_3', command('c1'))).toBeUndefined()
-    expect(code(() => decideCreate({ state: deleted?.state, seq: 2 }, 'a', {}, 'evt_3', command('c2', 'create')))).toBe('idempotency_key_reused')
+    expect(code(() => decideCreate({ state: deleted?.state, seq: 2 }, 'a', {}, 'evt_3', command('c2', 'create')))).toBe(
+      'idempotency_key_reused',
+    )
   })
 
   it('refuses a description that would leave no room in its events', () => {
@@ -123,7 +135,11 @@ describe('what a session event changes', () => {
   it('announces a thread, also when the status stays the same', () => {
     const started = eventOf('lane.session.recovered', 9, {}, sessionState({ threadId: 'thread-2' }))
     const draft = decideFromEvent({ state: laneState({ status: 'interrupted', threadId: 'thread-1' }), seq: 1 }, started, NOW)
-    expect(draft).toMatchObject({ type: 'lane.updated', threadId: 'thread-2', state: { threadId: 'thread-2', status: 'interrupted', appliedSeq: 9 } })
+    expect(draft).toMatchObject({
+      type: 'lane.updated',
+      threadId: 'thread-2',
+      state: { threadId: 'thread-2', status: 'interrupted', appliedSeq: 9 },
+    })
   })
 
   it('keeps the time since when a status holds while it repeats', () => {
@@ -221,7 +237,8 @@ describe('whatever order events come in', () => {
       fc.property(fc.array(anyEvent, { maxLength: 30 }), (events) => {
         for (const { draft } of fold(laneState(), numbered(events)).drafts) {
           const { status, statusReason } = draft.state
-          if (WITH_REASON.has(status)) expect([status, typeof statusReason?.code, typeof statusReason?.message]).toEqual([status, 'string', 'string'])
+          if (WITH_REASON.has(status))
+            expect([status, typeof statusReason?.code, typeof statusReason?.message]).toEqual([status, 'string', 'string'])
           if (WITHOUT_REASON.has(status)) expect([status, statusReason]).toEqual([status, null])
           expect(isState(draft.state)).toBe(true)
         }
@@ -246,8 +263,37 @@ describe('whatever order events come in', () => {
 })
 
 /** A session and its approvals as their owners would write them, in any order that can happen. */
-type Move = 'claim' | 'recover' | 'start' | 'prompt' | 'appear' | 'complete' | 'fail' | 'verified' | 'ask' | 'close' | 'lose' | 'stop' | 'sleep' | 'approvals'
-const MOVES: Move[] = ['claim', 'recover', 'start', 'prompt', 'appear', 'complete', 'fail', 'verified', 'ask', 'close', 'lose', 'stop', 'sleep', 'approvals']
+type Move =
+  | 'claim'
+  | 'recover'
+  | 'start'
+  | 'prompt'
+  | 'appear'
+  | 'complete'
+  | 'fail'
+  | 'verified'
+  | 'ask'
+  | 'close'
+  | 'lose'
+  | 'stop'
+  | 'sleep'
+  | 'approvals'
+const MOVES: Move[] = [
+  'claim',
+  'recover',
+  'start',
+  'prompt',
+  'appear',
+  'complete',
+  'fail',
+  'verified',
+  'ask',
+  'close',
+  'lose',
+  'stop',
+  'sleep',
+  'approvals',
+]
 
 class World {
   session: SessionState = sessionState({ phase: 'none' })
@@ -264,7 +310,8 @@ class World {
     switch (move) {
       case 'claim':
       case 'recover':
-        if (session.phase !== 'claimed' && !live) this.#say('lane.session.claimed', { phase: 'claimed' }, { purpose: move === 'claim' ? 'start' : 'recover' })
+        if (session.phase !== 'claimed' && !live)
+          this.#say('lane.session.claimed', { phase: 'claimed' }, { purpose: move === 'claim' ? 'start' : 'recover' })
         break
       case 'start':
         if (session.phase === 'claimed') this.#say('lane.session.started', { phase: 'live' })
@@ -306,7 +353,9 @@ class World {
         if (live) {
           if (this.session.activeTurn) this.#complete('interrupted', false)
           if (this.session.verifying) this.#say('lane.verification.completed', { verifying: null }, { status: 'interrupted', results: [] })
-          this.#close(move === 'stop' ? 'lane.session.stopped' : 'lane.session.hibernated', { phase: move === 'stop' ? 'stopped' : 'hibernated' })
+          this.#close(move === 'stop' ? 'lane.session.stopped' : 'lane.session.hibernated', {
+            phase: move === 'stop' ? 'stopped' : 'hibernated',
+          })
         }
         break
       default:

@@ -194,5 +194,10 @@ export const decideCorrection = (
     updatedAt: now,
     appliedSeq: Math.max(lane.appliedSeq, version.seq),
   }
-  return draft(statusEventType(status) as LaneEventType, state, { from: lane.status, to: status, reason: state.statusReason, cause: null }, null)
+  return draft(
+    statusEventType(status) as LaneEventType,
+    state,
+    { from: lane.status, to: status, reason: state.statusReason, cause: null },
+    null,
+  )
 }

@@ -14,7 +14,14 @@ describe('laneView', () => {
       seq: 17,
     })
     expect(guard(Lane)(view)).toBe(true)
-    expect(view).toMatchObject({ threadId: 'thread-1', activeTurnId: 'turn-7', sessionRunning: true, pendingApprovals: 2, seq: 17, blockedReason: null })
+    expect(view).toMatchObject({
+      threadId: 'thread-1',
+      activeTurnId: 'turn-7',
+      sessionRunning: true,
+      pendingApprovals: 2,
+      seq: 17,
+      blockedReason: null,
+    })
   })
 
   it('shows nothing of an earlier incarnation of the same id', () => {
@@ -48,7 +55,16 @@ describe('sessionView', () => {
   it('is the empty form for a lane that never had one', () => {
     const view = sessionView({ lane: laneState({ threadId: 't' }), session: undefined, approvals: undefined, seq: 3 })
     expect(guard(Session)(view)).toBe(true)
-    expect(view).toMatchObject({ running: false, phase: 'none', threadId: 't', startedAt: null, pendingRequests: 0, epoch: 0, pid: null, seq: 3 })
+    expect(view).toMatchObject({
+      running: false,
+      phase: 'none',
+      threadId: 't',
+      startedAt: null,
+      pendingRequests: 0,
+      epoch: 0,
+      pid: null,
+      seq: 3,
+    })
   })
 
   it('shows a live one, and hides the start time of one that ended', () => {

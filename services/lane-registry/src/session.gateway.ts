@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Bus, NoRespondersError, requestJson } from '@codex-bridge/bus'
+import { ASK_AGAIN_MS, type Bus, NoRespondersError, requestJson } from '@codex-bridge/bus'
 import { BridgeError, type LaneState, type SessionReply, type SessionVerb, subjects, type TurnReceipt } from '@codex-bridge/contracts'
 
 /** How long a live session may take to say that it is there, in milliseconds. */
@@ -46,7 +46,7 @@ export class SessionGateway {
 
   async #ask<T>(laneId: string, verb: SessionVerb, body: unknown, timeoutMs: number): Promise<T | undefined> {
     try {
-      return await requestJson<T>(this.#bus, subjects.session(laneId, verb), body, timeoutMs)
+      return await requestJson<T>(this.#bus, subjects.session(laneId, verb), body, timeoutMs, ASK_AGAIN_MS)
     } catch (error) {
       if (error instanceof NoRespondersError) return
       throw error
@@ -56,7 +56,13 @@ export class SessionGateway {
   async #runner(verb: 'claim' | 'recover', lane: LaneState, commandId: string, patienceMs: number): Promise<SessionReply> {
     for (const deadline = Date.now() + patienceMs; ; await sleep(RUNNER_RETRY_MS)) {
       try {
-        return await requestJson<SessionReply>(this.#bus, subjects.command('runner', verb), { commandId, lane }, this.#startTimeoutMs)
+        return await requestJson<SessionReply>(
+          this.#bus,
+          subjects.command('runner', verb),
+          { commandId, lane },
+          this.#startTimeoutMs,
+          ASK_AGAIN_MS,
+        )
       } catch (error) {
         if (!(error instanceof NoRespondersError)) throw error
         if (Date.now() >= deadline) throw new BridgeError('no_runner', 'No session-runner is there to take the lane')

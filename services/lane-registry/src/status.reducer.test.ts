@@ -14,7 +14,14 @@ type Case = {
 }
 
 const reason = (code: string) => ({ code, message: `because of ${code}` })
-const endedTurn = (status: string, more: Record<string, unknown> = {}) => ({ turnId: 't', status, cause: null, error: null, verification: 'none', ...more })
+const endedTurn = (status: string, more: Record<string, unknown> = {}) => ({
+  turnId: 't',
+  status,
+  cause: null,
+  error: null,
+  verification: 'none',
+  ...more,
+})
 const UNCHANGED = {}
 
 const CASES: Case[] = [
@@ -28,7 +35,16 @@ const CASES: Case[] = [
     payload: { cause: 'command', reason: null },
     to: { starting: 'idle', running: 'idle', needs_approval: 'idle', verifying: 'idle' },
   },
-  ...['no_runner', 'active_writer', 'archived', 'no_rollout', 'login_required', 'workspace_missing', 'readiness_blocked', 'usage_limit'].map(
+  ...[
+    'no_runner',
+    'active_writer',
+    'archived',
+    'no_rollout',
+    'login_required',
+    'workspace_missing',
+    'readiness_blocked',
+    'usage_limit',
+  ].map(
     (code): Case => ({
       type: 'lane.session.stopped',
       what: `could not start: ${code}`,
@@ -88,7 +104,12 @@ const CASES: Case[] = [
   { type: 'lane.turn.stalled', what: '', to: UNCHANGED },
   { type: 'lane.turn.skipped.readiness_deferred', what: '', to: UNCHANGED },
   { type: 'lane.turn.completed', what: 'completed', payload: endedTurn('completed'), to: 'done' },
-  { type: 'lane.turn.completed', what: 'completed, to be verified', payload: endedTurn('completed', { verification: 'pending' }), to: 'verifying' },
+  {
+    type: 'lane.turn.completed',
+    what: 'completed, to be verified',
+    payload: endedTurn('completed', { verification: 'pending' }),
+    to: 'verifying',
+  },
   {
     type: 'lane.turn.completed',
     what: 'interrupted by the operator',
@@ -191,12 +212,15 @@ describe('every status and every event', () => {
 })
 
 describe('a session that is up again', () => {
-  it.each(['no_runner', 'workspace_missing', 'active_writer', 'archived', 'no_rollout', 'readiness_blocked'])('is no longer blocked by %s', (code) => {
-    expect(reduceStatus({ status: 'blocked', reason: reason(code) }, eventOf('lane.session.recovered', 5))).toEqual({
-      status: 'running',
-      reason: null,
-    })
-  })
+  it.each(['no_runner', 'workspace_missing', 'active_writer', 'archived', 'no_rollout', 'readiness_blocked'])(
+    'is no longer blocked by %s',
+    (code) => {
+      expect(reduceStatus({ status: 'blocked', reason: reason(code) }, eventOf('lane.session.recovered', 5))).toEqual({
+        status: 'running',
+        reason: null,
+      })
+    },
+  )
 
   it.each(['usage_limit', 'login_required'])('is still blocked by %s', (code) => {
     const current: Status = { status: 'blocked', reason: reason(code) }

@@ -1,4 +1,4 @@
-import { type ApprovalsState, type BridgeEvent, type LaneState, type SessionState, aggregateOf } from '@codex-bridge/contracts'
+import { type ApprovalsState, aggregateOf, type BridgeEvent, type LaneState, type SessionState } from '@codex-bridge/contracts'
 
 export const NOW = '2026-01-01T00:00:00.000Z'
 

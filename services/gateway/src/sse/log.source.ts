@@ -2,7 +2,7 @@ import { type Bus, type RawEvent, subscribeLive } from '@codex-bridge/bus'
 import { BridgeError, STREAMS, subjects } from '@codex-bridge/contracts'
 
 /** What the stream holds, and which stream it is: one that was made anew has another `created`. */
-export type LogExtent = { firstSeq: number; lastSeq: number; created: string }
+export type LogExtent = { firstSeq: number; lastSeq: number; created: string; meanBytes: number }
 
 export type LogRange = { from: number; to: number; laneId?: string | undefined }
 
@@ -39,7 +39,7 @@ export const openLogSource = (bus: Bus): LogSource => ({
   extent: async () => {
     assertConnected(bus)
     const { state, created } = await bus.jsm.streams.info(STREAMS.events)
-    return { firstSeq: state.first_seq, lastSeq: state.last_seq, created }
+    return { firstSeq: state.first_seq, lastSeq: state.last_seq, created, meanBytes: state.bytes / Math.max(1, state.messages) }
   },
   read: (range) => readPortions(bus, range),
 })
