@@ -22,7 +22,8 @@ const listed = async (from = registry): Promise<string[]> => {
   const { texts } = await from.store.lanes({ limit: 200 })
   return texts.map((text) => (JSON.parse(text) as { laneId: string }).laneId)
 }
-const settled = (seq: number, from = registry) => waitFor(() => from.projector.processed >= seq, { timeoutMs: 10_000, describe: `sequence ${seq}` })
+const settled = (seq: number, from = registry) =>
+  waitFor(() => from.projector.processed >= seq, { timeoutMs: 10_000, describe: `sequence ${seq}` })
 const typesOf = async (laneId: string) => (await eventsOf(rig, laneId, 'lane')).map(({ type }) => type)
 const setCheckpoint = async (seq: number) => (await JsonBucket.open(rig.bus, BUCKETS.settings)).put('checkpoint.lane-registry', { seq })
 
@@ -41,7 +42,13 @@ describe('statuses', () => {
     for (let round = 0; round < 25; round += 1) {
       const requested = await say(rig, 'own-write', 'lane.turn.requested', { phase: 'live', activeTurn: activeTurn(`turn-${round}`) })
       expect(await registry.reader.lane('own-write', requested)).toMatchObject({ status: 'running', activeTurnId: `turn-${round}` })
-      const completed = await say(rig, 'own-write', 'lane.turn.completed', { activeTurn: null }, { status: 'completed', verification: 'none' })
+      const completed = await say(
+        rig,
+        'own-write',
+        'lane.turn.completed',
+        { activeTurn: null },
+        { status: 'completed', verification: 'none' },
+      )
       expect(await registry.reader.lane('own-write', completed)).toMatchObject({ status: 'done', activeTurnId: null })
     }
   })

@@ -1,6 +1,6 @@
 import { type Endpoints, serve, serveSubject } from '@codex-bridge/bus'
 import {
-  BridgeError,
+  type BridgeError,
   type LaneState,
   RunnerRequests,
   type SessionReply,
@@ -31,7 +31,10 @@ class RunnerOnTheBus {
     const about = { name: 'runner', version: '0.1.0', service: 'runner' } as const
     const take = (verb: 'claim' | 'recover', lane: LaneState) => this.#take(verb, lane)
     this.#endpoints.push(
-      await serve(rig.bus, about, RunnerRequests, { claim: ({ lane }) => take('claim', lane), recover: ({ lane }) => take('recover', lane) }),
+      await serve(rig.bus, about, RunnerRequests, {
+        claim: ({ lane }) => take('claim', lane),
+        recover: ({ lane }) => take('recover', lane),
+      }),
     )
   }
 
@@ -44,7 +47,8 @@ class RunnerOnTheBus {
     const { laneId } = lane
     if (this.refuse) throw this.refuse
     const { state } = await rig.sessions.load(laneId)
-    if (state?.phase === 'live' || state?.phase === 'claimed') await say(rig, laneId, 'lane.session.lost', { phase: 'lost' }, { reason: 'runner_gone' })
+    if (state?.phase === 'live' || state?.phase === 'claimed')
+      await say(rig, laneId, 'lane.session.lost', { phase: 'lost' }, { reason: 'runner_gone' })
     if (verb === 'recover' && this.policy === 'stop') return this.#reply(laneId)
     await say(rig, laneId, 'lane.session.claimed', { phase: 'claimed' }, { purpose: verb === 'claim' ? 'start' : 'recover' })
     const type = verb === 'claim' ? 'lane.session.started' : 'lane.session.recovered'
@@ -178,6 +182,8 @@ describe('delete', () => {
     expect(types.indexOf('lane.session.stopped')).toBeGreaterThan(0)
     expect(types.indexOf('lane.session.stopped')).toBeLessThan(types.indexOf('lane.deleted'))
     expect((await registry.workflow.delete({ commandId, laneId: 'deleted' })).seq).toBe(first.seq)
-    await expect(registry.workflow.delete({ commandId: newCommandId(), laneId: 'deleted' })).rejects.toMatchObject({ code: 'lane_not_found' })
+    await expect(registry.workflow.delete({ commandId: newCommandId(), laneId: 'deleted' })).rejects.toMatchObject({
+      code: 'lane_not_found',
+    })
   })
 })
