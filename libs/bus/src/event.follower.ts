@@ -4,8 +4,11 @@ import { type Consumer, type ConsumerMessages, DeliverPolicy, type JsMsg, type O
 import { decodeEvent } from './codec.ts'
 import type { Bus } from './connection.ts'
 
-/** Reconnects and heartbeats of a quiet consumer, in milliseconds: bounds how late a broken one is noticed. */
-const PULL = { expires: 10_000, idle_heartbeat: 2000, max_messages: 500 } as const
+/**
+ * How messages are asked for. Expiry and heartbeat, in milliseconds, bound how late a broken consumer is noticed. A hundred of
+ * the largest messages (512 KiB) stay below the 64 MiB at which the server cuts a connection as too slow.
+ */
+const PULL = { expires: 10_000, idle_heartbeat: 2000, max_messages: 100 } as const
 
 export type FollowOptions = {
   /** First sequence wanted. */
