@@ -18,6 +18,10 @@ export class NoRespondersError extends BridgeError {
  */
 export const ASK_AGAIN_MS = 3000
 
+/** After a break of the connection whoever listens comes back at its own pace: until then "nobody" does not count, in milliseconds. */
+const REJOIN_MS = 1000
+const REJOIN_RETRY_MS = 100
+
 /**
  * Sends a request and returns the reply's JSON text untouched. When the connection breaks before the reply, either may have
  * been lost with it, so the request is sent again: reads change nothing, and a command under its id runs at most once.
@@ -45,14 +49,22 @@ const ask = (bus: Bus, subject: string, data: Uint8Array, timeoutMs: number, aga
   const deadline = Date.now() + timeoutMs
   let offReconnect = (): void => undefined
   let timer: NodeJS.Timeout | undefined
+  let rejoin: NodeJS.Timeout | undefined
   return new Promise<Msg>((resolve, reject) => {
-    const send = () => void bus.nc.request(subject, data, { timeout: Math.max(1, deadline - Date.now()) }).then(resolve, reject)
+    const refused = (error: unknown): void => {
+      const rejoining = isNoResponders(error) && performance.now() - bus.reconnectedAt() < REJOIN_MS && Date.now() < deadline
+      clearTimeout(rejoin)
+      if (rejoining) rejoin = setTimeout(send, REJOIN_RETRY_MS)
+      else reject(error)
+    }
+    const send = () => void bus.nc.request(subject, data, { timeout: Math.max(1, deadline - Date.now()) }).then(resolve, refused)
     offReconnect = bus.onReconnect(send)
     if (againMs !== undefined) timer = setInterval(send, againMs)
     send()
   }).finally(() => {
     offReconnect()
     clearInterval(timer)
+    clearTimeout(rejoin)
   })
 }
 

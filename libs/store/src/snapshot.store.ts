@@ -6,7 +6,7 @@ import { keys } from './keys.ts'
 /** What is stored of a lane: ready JSON texts, so that a read is one lookup and no serialisation. */
 export type Snapshot = {
   laneId: string
-  /** Stream sequence of the newest event in it: an older snapshot never replaces a newer one. */
+  /** Grows with every event that is in it: an older snapshot never replaces a newer one. */
   seq: number
   /** Sorts the index; the lane's creation time. */
   createdAt: string

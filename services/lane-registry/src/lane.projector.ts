@@ -191,13 +191,21 @@ export class LaneProjector {
     )
   }
 
+  /**
+   * Grows with every event folded into the lane. The highest sequence would not: a derived event is known before those that
+   * were stored ahead of it are folded, and what they change would not be written over it.
+   */
+  #versionOf(laneId: string): number {
+    return Object.values(this.#entries.get(laneId) ?? {}).reduce((sum, { seq }) => sum + seq, 0)
+  }
+
   #write(laneId: string, checkpoint: number): Promise<void> {
     const aggregates = this.get(laneId)
     if (!aggregates) return this.#store.remove(laneId, checkpoint)
     return this.#store.write(
       {
         laneId,
-        seq: aggregates.seq,
+        seq: this.#versionOf(laneId),
         createdAt: aggregates.lane.createdAt,
         lane: JSON.stringify(laneView(aggregates)),
         session: aggregates.session ? JSON.stringify(sessionView(aggregates)) : null,

@@ -25,7 +25,7 @@ class RunnerOnTheBus {
   readonly asked: string[] = []
   policy: 'resume' | 'stop' = 'resume'
   refuse: BridgeError | undefined
-  #endpoints: Endpoints[] = []
+  readonly #endpoints: Endpoints[] = []
 
   async open(): Promise<void> {
     const about = { name: 'runner', version: '0.1.0', service: 'runner' } as const

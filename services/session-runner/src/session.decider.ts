@@ -10,7 +10,7 @@ import {
   type StatusReason,
   type TurnStatus,
 } from '@codex-bridge/contracts'
-import { bounded } from './payload.limit.ts'
+import { bounded, shortened } from './payload.limit.ts'
 
 export type SessionDraft = Draft<SessionState> & { type: SessionEventType }
 
@@ -238,13 +238,12 @@ export type RaisedRequest = OpenRequest & { reason: string; request: Record<stri
 const MAX_REQUEST_BYTES = MAX_PAYLOAD_BYTES / 2
 
 export const requestRaised = (state: SessionState, raised: RaisedRequest): SessionDraft => {
-  const { reason: whole, request, availableDecisions, ...open } = raised
-  const reason = whole.length > KEPT_CHARS ? `${whole.slice(0, KEPT_CHARS)}…` : whole
+  const { reason, request, availableDecisions, ...open } = raised
   const detail = bounded(request, raised.threadId, MAX_REQUEST_BYTES)
   return draft(
     'lane.session.request.raised',
     { ...state, requests: [...state.requests, open] },
-    { ...open, reason, request: detail, availableDecisions },
+    { ...open, reason: shortened(reason), request: detail, availableDecisions },
     { turnId: raised.turnId, threadId: raised.threadId },
   )
 }

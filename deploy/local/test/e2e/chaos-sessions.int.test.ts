@@ -174,6 +174,8 @@ test('kill -9 of approvals while a person is asked: the answer given afterwards 
   expect((await lanes.completion('gamma', commandId)).payload).toMatchObject({ status: 'completed', finalMessage: 'at last' })
   expect(existsSync(file)).toBe(true)
   await lanes.until('gamma', 'lane.approval.delivered')
+  const requests = await lanes.events('gamma', 'lane.approval.requested')
+  expect(requests.filter(({ payload }) => payload['approvalId'] === approval?.approvalId).length).toBe(1)
 })
 
 test('the whole bridge stopped and started: lanes, events and webhooks are there, and the next prompt works', async () => {

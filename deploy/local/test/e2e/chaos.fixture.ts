@@ -1,4 +1,4 @@
-import type { BridgeEvent, Lane, Session, TurnReceipt } from '@codex-bridge/contracts'
+import type { BridgeEvent, Lane, Session, SessionState, TurnReceipt } from '@codex-bridge/contracts'
 import { findAppServers, waitFor } from '@codex-bridge/testkit'
 import { expect } from 'vitest'
 import { type Rig, SLOW_MS } from './bridge.fixture.ts'
@@ -60,6 +60,7 @@ export const expectNothingLost = async (
   seenBefore: readonly BridgeEvent[],
 ): Promise<{ events: number; repeated: number }> => {
   const laneIds = [...new Set(observers.streamed().map(({ laneId }) => laneId))]
+  for (const laneId of laneIds) await untilOutcomes(lanes, laneId)
   await settle(lanes, observers, laneIds)
   const all = await Promise.all(laneIds.map((laneId) => lanes.events(laneId)))
   for (const [index, laneId] of laneIds.entries()) {
@@ -79,13 +80,43 @@ export const expectNothingLost = async (
   return { events: stored.size, repeated: observers.deliveries().length - observers.delivered().length }
 }
 
-/** Every turn that was asked for has exactly one end, and no turn has one that nobody asked for. */
+const OUTCOMES: ReadonlySet<string> = new Set(['lane.completed', 'lane.failed', 'lane.blocked', 'lane.interrupted'])
+
+const endsOf = (events: readonly BridgeEvent[]): BridgeEvent[] => events.filter(({ type }) => type === 'lane.turn.completed')
+
+/** How often an end of a turn became a status of its lane. */
+const outcomesOf = (events: readonly BridgeEvent[], end: BridgeEvent): number =>
+  events.filter(({ type, payload }) => OUTCOMES.has(type) && (payload['cause'] as { seq?: number } | null)?.seq === end.seq).length
+
+/** The status of a lane follows the end of its turn in a moment of its own. */
+const untilOutcomes = (lanes: Lanes, laneId: string): Promise<unknown> =>
+  waitFor(
+    async () => {
+      const events = await lanes.events(laneId)
+      return endsOf(events).every((end) => outcomesOf(events, end) > 0)
+    },
+    { timeoutMs: SLOW_MS, intervalMs: 200, describe: `${laneId} to show how its turns ended` },
+  )
+
+/** Every turn that was asked for has exactly one end, and each end became the status of its lane exactly once. */
 const expectEveryTurnEnded = (laneId: string, events: readonly BridgeEvent[]): void => {
-  const commandsOf = (type: string) => events.filter((event) => event.type === type).map(({ commandId }) => commandId)
-  expect(commandsOf('lane.turn.completed'), `${laneId}: ends of turns`).toEqual(commandsOf('lane.turn.requested'))
+  const asked = events.filter(({ type }) => type === 'lane.turn.requested').map(({ commandId }) => commandId)
+  const ends = endsOf(events)
+  expect(
+    ends.map(({ commandId }) => commandId),
+    `${laneId}: ends of turns`,
+  ).toEqual(asked)
+  for (const end of ends) expect(outcomesOf(events, end), `${laneId}: status after the turn that ended at ${end.seq}`).toBe(1)
 }
 
-/** Lanes, sessions and processes agree: who shows life has it, and nothing lives that nobody shows. */
+/** What the log says last about the sessions of a lane. */
+const storedPhase = async (lanes: Lanes, laneId: string): Promise<{ seq: number; live: boolean }> => {
+  const events = await lanes.events(laneId)
+  const states = events.map(({ state }) => state as Partial<SessionState>).filter(({ phase }) => phase !== undefined)
+  return { seq: events.at(-1)?.seq ?? 0, live: states.at(-1)?.phase === 'live' }
+}
+
+/** Log, lanes, sessions and processes agree: who shows life has it, and nothing lives that nobody shows. */
 export const expectTruth = (rig: Rig, lanes: Lanes, laneIds: readonly string[]): Promise<unknown> =>
   waitFor(
     async () => {
@@ -94,6 +125,8 @@ export const expectTruth = (rig: Rig, lanes: Lanes, laneIds: readonly string[]):
       const living = findAppServers(rig.codexHome).map(({ pid }) => pid)
       for (const [index, lane] of shown.entries()) {
         const session = sessions[index]
+        const stored = await storedPhase(lanes, lane.laneId)
+        expect([lane.seq, lane.sessionRunning], `${lane.laneId} beside the log`).toEqual([stored.seq, stored.live])
         expect(lane.sessionRunning, lane.laneId).toBe(session?.running)
         if (LIVE.has(lane.status)) expect(session?.running, `${lane.laneId} is ${lane.status}`).toBe(true)
         expect(lane.activeTurnId, lane.laneId).toBe(session?.activeTurnId)
