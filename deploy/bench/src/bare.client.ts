@@ -66,13 +66,15 @@ export class BareClient {
   }
 
   #end(turnId: string): Promise<string> {
-    return new Promise((resolve, reject) => {
+    return new Promise<string>((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`a bare turn took longer than ${TURN_TIMEOUT_MS} ms`)), TURN_TIMEOUT_MS)
-      this.#waiting.set(turnId, (status) => {
+      const settle = (act: () => void): void => {
         clearTimeout(timer)
         this.#waiting.delete(turnId)
-        resolve(status)
-      })
+        act()
+      }
+      this.#waiting.set(turnId, (status) => settle(() => resolve(status)))
+      void this.#server.exited.then(() => settle(() => reject(new Error('the bare app-server ended during a turn'))))
     })
   }
 

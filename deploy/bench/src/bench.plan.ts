@@ -9,7 +9,7 @@ export type BenchPlan = {
 }
 
 /** Lanes × 2 notifications per message / gap: 200 per second, less what Codex itself takes per message. */
-const LATENCY = { lanes: 4, gapMs: 38 }
+const LATENCY = { lanes: 4, gapMs: 36 }
 const CONNECTIONS = 32
 
 const FULL: BenchPlan = {

@@ -67,9 +67,9 @@ const measureAll = async (all: readonly Step[], signal: AbortSignal, say: (line:
   // It may come while nothing waits for it.
   broken.catch(() => undefined)
   for (const { title, measure } of all) {
-    say(`Measuring: ${title}`)
     try {
       signal.throwIfAborted()
+      say(`Measuring: ${title}`)
       outcomes.push(await Promise.race([measure(), broken]))
     } catch (error) {
       outcomes.push({ title, failure: error instanceof Error ? error.message : String(error) })

@@ -5,6 +5,7 @@ import { type RunningBridge, startBridge } from '@codex-bridge/local'
 import { createCodexHome, createTempDir, startProcess } from '@codex-bridge/testkit'
 import { BareClient } from './bare.client.ts'
 import { ownEnvironment } from './bench.plan.ts'
+import { BridgeClient } from './bridge.client.ts'
 import type { Teardown } from './teardown.ts'
 
 /** Everything the measurements share. Both sides talk to one scripted model in a process of its own. */
@@ -18,6 +19,8 @@ export type Stage = {
   workspace: string
   /** A bare client in a home that is like the bridge's; ended with the stage. */
   startBare(onNotification?: Parameters<typeof BareClient.start>[0]['onNotification']): Promise<BareClient>
+  /** A client of the bridge whose stream carries the events of these lanes; closed with the stage. */
+  connect(laneIds: readonly string[]): Promise<BridgeClient>
   /** Ends the bridge early, for measurements that want the machine for themselves. */
   stopBridge(): Promise<void>
 }
@@ -71,6 +74,12 @@ export const openStage = async ({ root, teardown, signal, say }: StageOptions): 
         ...(onNotification && { onNotification }),
       })
       teardown.add('bare client', () => client.stop())
+      return client
+    },
+    connect: async (laneIds) => {
+      const client = await BridgeClient.connect(bridge.baseUrl, laneIds)
+      // Whoever still waits for an event would keep the process alive for as long as it is willing to wait.
+      teardown.add('client of the bridge', () => client.close())
       return client
     },
     stopBridge,

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { BareClient } from './bare.client.ts'
 import type { BenchPlan } from './bench.plan.ts'
 import type { Stage } from './bench.stage.ts'
-import { BridgeClient, type ReceivedEvent } from './bridge.client.ts'
+import type { ReceivedEvent } from './bridge.client.ts'
 import type { Measurement } from './figure.ts'
 import { differenceOf, quantile, type Round, summarise } from './sample.statistics.ts'
 import { WallClock } from './wall.clock.ts'
@@ -32,7 +32,7 @@ export const measureLatency = async (stage: Stage, plan: BenchPlan['latency'], s
   const bareSamples: Sample[] = []
   const lanes = Array.from({ length: plan.lanes }, (_, index) => `bench-latency-${index + 1}`)
   const bareClients: BareClient[] = []
-  const bridge = await BridgeClient.connect(stage.bridge.baseUrl, lanes)
+  const bridge = await stage.connect(lanes)
   try {
     for (const laneId of lanes) {
       await bridge.startLane(laneId, stage.workspace)

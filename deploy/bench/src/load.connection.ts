@@ -3,7 +3,8 @@ import { connect, type Socket } from 'node:net'
 const HEAD_END = Buffer.from('\r\n\r\n')
 const OK = Buffer.from('HTTP/1.1 200 ')
 
-export type LoadTarget = { port: number; path: string }
+/** `paths` are spread over the connections. */
+export type LoadTarget = { port: number; paths: readonly string[] }
 
 /**
  * One keep-alive connection that sends the same GET again as soon as the answer is whole. It reads no more of an answer than its status
@@ -18,7 +19,7 @@ export class LoadConnection {
   #pending: Buffer = Buffer.alloc(0)
   #over = false
 
-  constructor({ port, path }: LoadTarget, onFailure: (error: Error) => void) {
+  constructor(port: number, path: string, onFailure: (error: Error) => void) {
     this.#request = Buffer.from(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAccept: application/json\r\n\r\n`)
     this.#onFailure = onFailure
     this.#socket = connect({ host: '127.0.0.1', port, noDelay: true })

@@ -3,10 +3,13 @@ import { parentPort } from 'node:worker_threads'
 import { LoadConnection } from './load.connection.ts'
 import type { LoadOrder, LoadResult } from './load.generator.ts'
 
-const run = ({ connections, durationMs, ...target }: LoadOrder): Promise<LoadResult> =>
+const run = ({ connections, durationMs, port, paths }: LoadOrder): Promise<LoadResult> =>
   new Promise((resolve) => {
     let failure: string | undefined
-    const open = Array.from({ length: connections }, () => new LoadConnection(target, (error) => finish(error.message)))
+    const open = Array.from(
+      { length: connections },
+      (_, index) => new LoadConnection(port, paths[index % paths.length] ?? '/', (error) => finish(error.message)),
+    )
     const startedAt = performance.now()
     const finish = (problem?: string): void => {
       clearTimeout(timer)

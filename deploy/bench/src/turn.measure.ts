@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { BenchPlan } from './bench.plan.ts'
 import type { Stage } from './bench.stage.ts'
-import { BridgeClient } from './bridge.client.ts'
 import type { Measurement } from './figure.ts'
+import { CpuMeter } from './process.cpu.ts'
 import { median, quantile, ratioOf, summarise } from './sample.statistics.ts'
 
 const LANE = 'bench-turns'
@@ -21,7 +21,8 @@ type TurnRound = { bridge: number[]; baseline: number[] }
  */
 export const measureTurns = async (stage: Stage, plan: BenchPlan['turns'], signal: AbortSignal): Promise<Measurement> => {
   const bare = await stage.startBare()
-  const bridge = await BridgeClient.connect(stage.bridge.baseUrl, [LANE])
+  const bridge = await stage.connect([LANE])
+  const cpu = new CpuMeter(() => stage.bridge.pids)
   try {
     await bridge.startLane(LANE, stage.workspace)
     const pairs = async (count: number): Promise<TurnRound> => {
@@ -38,15 +39,16 @@ export const measureTurns = async (stage: Stage, plan: BenchPlan['turns'], signa
     }
     await pairs(plan.warmUp)
     const rounds: TurnRound[] = []
-    while (rounds.length < plan.rounds) rounds.push(await pairs(plan.perRound))
-    return describe(rounds)
+    while (rounds.length < plan.rounds) rounds.push(await cpu.during(() => pairs(plan.perRound)))
+    const cost = cpu.perUnit(plan.rounds * plan.perRound, { name: 'ms', scale: 1, of: 'turn, bridge without codex' })
+    return describe(rounds, cost)
   } finally {
     bridge.close()
     await bare.stop()
   }
 }
 
-const describe = (rounds: readonly TurnRound[]): Measurement => {
+const describe = (rounds: readonly TurnRound[], cost: string): Measurement => {
   const by = (pick: (samples: readonly number[]) => number) =>
     rounds.map(({ bridge, baseline }) => ({ bridge: pick(bridge), baseline: pick(baseline) }))
   const all = { bridge: rounds.flatMap(({ bridge }) => bridge), baseline: rounds.flatMap(({ baseline }) => baseline) }
@@ -63,6 +65,6 @@ const describe = (rounds: readonly TurnRound[]): Measurement => {
       },
       { name: 'turn, p90', unit: 'ms', ...p90, result: ratioOf(p90), resultIs: 'ratio' },
     ],
-    notes: [`${all.bridge.length} turns each, alternating; baseline: codex app-server on stdio`],
+    notes: [`${all.bridge.length} turns each, alternating; baseline: codex app-server on stdio`, cost],
   }
 }

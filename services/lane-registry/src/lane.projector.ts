@@ -45,6 +45,9 @@ export class LaneProjector {
   #waiters: Waiter[] = []
   #copying: Promise<void> = Promise.resolve()
   #copyBroken = true
+  #repairing = false
+  /** Redis is being written anew: events folded meanwhile are copied, but no checkpoint vouches for the copy yet. */
+  #repairing = false
   #leading = false
 
   constructor(bus: Bus, log: EventLog, store: SnapshotStore, logger: Logger) {
@@ -67,7 +70,7 @@ export class LaneProjector {
 
   /** True while Redis is known to equal the projection. */
   get copied(): boolean {
-    return !this.#copyBroken
+    return !(this.#copyBroken || this.#repairing)
   }
 
   /** The lanes whose log says that an app-server process belongs to them, and those that show a live status. */
@@ -180,13 +183,14 @@ export class LaneProjector {
 
   /** Writes one lane to Redis behind what is being written already. A failure is repaired as a whole by the upkeep. */
   #copy(laneId: string, checkpoint: number): void {
-    if (this.#copyBroken) return
-    const write = this.#write(laneId, checkpoint)
+    if (this.#copyBroken && !this.#repairing) return
+    const write = this.#write(laneId, this.#repairing ? 0 : checkpoint)
     this.#copying = Promise.all([this.#copying, write]).then(
       () => undefined,
       (error: unknown) => {
         if (!this.#copyBroken) this.#logger.warn({ err: error }, 'Redis is behind and will be written anew')
         this.#copyBroken = true
+        this.#repairing = false
       },
     )
   }
@@ -225,13 +229,26 @@ export class LaneProjector {
     const checkpoint = await this.#store.checkpoint()
     if (!this.#copyBroken && checkpoint !== undefined && checkpoint >= written) return
     if (checkpoint !== undefined && checkpoint > (await this.#log.extent()).lastSeq) await this.#store.clear()
-    // Cleared first: events folded while this runs are copied as usual, and newer ones win by their sequence.
-    this.#copyBroken = false
-    const lanes = this.#all().map(({ lane }) => lane.laneId)
-    for (const laneId of lanes) await this.#write(laneId, 0)
-    await this.#store.prune((laneId) => this.get(laneId) !== undefined)
-    await this.#store.advance(this.#processed)
-    this.#logger.info({ lanes: lanes.length, checkpoint: this.#processed }, 'Redis written anew')
+    this.#copyBroken = true
+    this.#repairing = true
+    try {
+      const lanes = this.#all().map(({ lane }) => lane.laneId)
+      // Events folded while this runs are copied as usual, and newer snapshots win by their sequence.
+      for (const laneId of lanes) await this.#write(laneId, 0)
+      await this.#store.prune((laneId) => this.get(laneId) !== undefined)
+      await this.#copying
+      // A copy that failed on the way has ended the repair; the next upkeep begins anew.
+      if (!this.#repairing) return
+      this.#copyBroken = false
+      this.#repairing = false
+      await this.#store.advance(this.#processed)
+      this.#logger.info({ lanes: lanes.length, checkpoint: this.#processed }, 'Redis written anew')
+    } catch (error) {
+      this.#copyBroken = true
+      throw error
+    } finally {
+      this.#repairing = false
+    }
   }
 
   #wake(): void {

@@ -52,7 +52,7 @@ export class LaneReader {
   }
 
   async lanes(query: RegistryRequest<'list-lanes'>): Promise<RawJson> {
-    await this.#caughtUp(query.minSeq ?? 0)
+    await this.caughtUp(query.minSeq ?? 0)
     const { texts, nextCursor } = await this.#store.lanes({ limit: query.limit, cursor: query.cursor })
     return new RawJson(`{"lanes":[${texts.join(',')}],"nextCursor":${JSON.stringify(nextCursor)}}`)
   }
@@ -99,7 +99,10 @@ export class LaneReader {
     stored: () => Promise<string | undefined>,
     view: (aggregates: LaneAggregates) => unknown,
   ): Promise<RawJson> {
-    await this.#caughtUp(minSeq)
+    await this.caughtUp(minSeq)
+    // While Redis is behind the projection, the projection answers: a reader must find what it wrote.
+    const known = this.#projector.leading && !this.#projector.copied ? this.#projector.get(laneId) : undefined
+    if (known) return new RawJson(JSON.stringify(view(known)))
     const text = await stored().catch((error: unknown) => {
       if (error instanceof BridgeError && error.code === 'store_unavailable') return
       throw error
@@ -107,7 +110,8 @@ export class LaneReader {
     return text === undefined ? new RawJson(JSON.stringify(view(await this.aggregates(laneId)))) : new RawJson(text)
   }
 
-  async #caughtUp(minSeq: number): Promise<void> {
+  /** Waits, not for long, until what is read shows everything up to a sequence. */
+  async caughtUp(minSeq: number): Promise<void> {
     if (minSeq <= 0) return
     if (this.#projector.leading) {
       await this.#projector.reached(minSeq, MIN_SEQ_WAIT_MS)

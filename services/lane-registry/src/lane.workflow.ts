@@ -48,6 +48,7 @@ export class LaneWorkflow {
     const { state } = await this.#lanes.load(laneId)
     if (state && !state.deleted) await this.#stop(state, `${commandId}:stop`)
     const { version } = await this.#lanes.transact(laneId, (current) => decideDelete(current, laneId, command))
+    await this.#reader.caughtUp(version.seq)
     return { laneId, seq: version.seq }
   }
 

@@ -79,7 +79,7 @@ describe('a command', () => {
     const [one, two] = await lanes.untilAsked('command-two', 2)
     if (!(one && two)) throw new Error('two were awaited')
     await decide(one, 'approve')
-    expect(await lanes.lane('command-two')).toMatchObject({ status: 'needs_approval', pendingApprovals: 1 })
+    await lanes.untilShown('command-two', { status: 'needs_approval', pendingApprovals: 1 })
     await decide(two, 'deny')
     expect(await ended('command-two')).toMatchObject({ status: 'completed' })
     const name = String(one.request['command']).includes('/one') ? 'one' : 'two'
@@ -184,6 +184,6 @@ test('an approval whose session is gone is orphaned, and says so', async () => {
   expect([late.status, late.body.error], late.text).toEqual([409, 'approval_orphaned'])
   expect(await lanes.approvals('gone')).toMatchObject([{ status: 'orphaned', decision: null }])
   expect(await ended('gone')).toMatchObject({ status: 'interrupted' })
-  expect(await lanes.untilStatus('gone', 'interrupted')).toMatchObject({ pendingApprovals: 0, sessionRunning: false })
+  await lanes.untilShown('gone', { status: 'interrupted', pendingApprovals: 0, sessionRunning: false })
   expect(existsSync(fileOf('gone'))).toBe(false)
 })

@@ -92,7 +92,12 @@ export class Lanes {
 
   /** Waits for an event of a lane. */
   until(laneId: string, type: string, { after = 0, where = () => true, timeoutMs = SLOW_MS }: EventWish = {}): Promise<BridgeEvent> {
-    const find = async () => (await this.events(laneId, type, after)).find(where)
+    let read = after
+    const find = async () => {
+      const events = await this.events(laneId, '*', read)
+      read = events.at(-1)?.seq ?? read
+      return events.find((event) => event.type === type && where(event))
+    }
     return waitFor(find, { timeoutMs, intervalMs: 50, describe: `${type} on ${laneId}` })
   }
 
@@ -104,6 +109,16 @@ export class Lanes {
       return lane
     }
     return waitFor(look, { timeoutMs: SLOW_MS, intervalMs: 50, describe: `${laneId} to be ${statuses.join(' or ')}` })
+  }
+
+  /** Waits until the lane shows something: what is shown follows the log in a moment of its own. */
+  untilShown(laneId: string, wanted: Partial<Lane>): Promise<Lane> {
+    const look = async () => {
+      const lane = await this.lane(laneId)
+      expect(lane).toMatchObject(wanted)
+      return lane
+    }
+    return waitFor(look, { timeoutMs: SLOW_MS, intervalMs: 50, describe: `${laneId} to show ${JSON.stringify(wanted)}` })
   }
 
   /** Waits for the pending approval of a lane. */

@@ -150,6 +150,17 @@ test('step by step: lane, session, prompt, stop and delete', async () => {
 
   expect((await rig.http.delete('/lanes/by-hand')).status).toBe(204)
   expect((await rig.http.get('/lanes/by-hand')).body).toMatchObject({ error: 'lane_not_found' })
-  const { body } = await rig.http.get<{ lanes: Lane[] }>('/lanes')
-  expect(body.lanes.map(({ laneId }) => laneId)).toEqual(['lane-new'])
+})
+
+test('who is told that a lane was made or deleted sees it so at once', async () => {
+  const shown = async () => (await rig.http.get<{ lanes: Lane[] }>('/lanes')).body.lanes.map(({ laneId }) => laneId)
+  const seen: string[][] = []
+  for (let round = 0; round < 15; round += 1) {
+    await rig.http.post('/lanes', { laneId: 'fleeting' })
+    seen.push(await shown())
+    expect((await rig.http.delete('/lanes/fleeting')).status).toBe(204)
+    seen.push(await shown())
+    expect((await rig.http.get('/lanes/fleeting')).body).toMatchObject({ error: 'lane_not_found' })
+  }
+  expect(seen).toEqual(seen.map((_, index) => (index % 2 === 0 ? ['fleeting', 'lane-new'] : ['lane-new'])))
 })
