@@ -45,7 +45,6 @@ export class LaneProjector {
   #waiters: Waiter[] = []
   #copying: Promise<void> = Promise.resolve()
   #copyBroken = true
-  #repairing = false
   /** Redis is being written anew: events folded meanwhile are copied, but no checkpoint vouches for the copy yet. */
   #repairing = false
   #leading = false
@@ -70,7 +69,7 @@ export class LaneProjector {
 
   /** True while Redis is known to equal the projection. */
   get copied(): boolean {
-    return !(this.#copyBroken || this.#repairing)
+    return !this.#copyBroken
   }
 
   /** The lanes whose log says that an app-server process belongs to them, and those that show a live status. */
