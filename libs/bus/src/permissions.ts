@@ -63,8 +63,9 @@ const subscribes: Record<Exclude<BusRole, 'migrator'>, string[]> = {
 }
 
 /**
- * Whose requests a role answers. The server's own permission to answer is forgotten with the connection on which the request
- * came, so without this an answer that is ready only after a reconnect would be refused and its asker would wait in vain.
+ * Whose requests a role answers; the migrator, who may do everything, is answered by all. The server's own permission to
+ * answer is forgotten with the connection on which the request came, so that an answer which is ready only after a reconnect
+ * would be refused and its asker would wait in vain.
  */
 const answers: Partial<Record<BusRole, BusRole[]>> = {
   'lane-registry': ['gateway'],
@@ -80,6 +81,6 @@ export const permissionsOf = (role: BusRole): Permissions =>
   role === 'migrator'
     ? { publish: ['>'], subscribe: ['>'] }
     : {
-        publish: [...verifying, ...publishes[role], ...(answers[role] ?? []).map(inboxOf)],
+        publish: [...verifying, ...publishes[role], ...[...(answers[role] ?? []), 'migrator' as const].map(inboxOf)],
         subscribe: [...subscribes[role], inboxOf(role)],
       }
