@@ -7,6 +7,8 @@ export const RegistryConfig = Type.Object({
   REDIS_URL: Type.String({ default: 'redis://127.0.0.1:6379' }),
   /** How often live sessions are compared with their leases. */
   BRIDGE_RECONCILE_INTERVAL_MS: Type.Integer({ default: 5000, minimum: 200 }),
+  /** `1`: `/codex/rpc` lets every method through, also those that leave the sandbox. */
+  BRIDGE_RPC_UNRESTRICTED: Type.Enum(['0', '1'], { default: '0' }),
   /** Deadline for starting a session: process, handshake and thread. */
   BRIDGE_SESSION_START_TIMEOUT_MS: Type.Integer({ default: 45_000, minimum: 1000 }),
 })

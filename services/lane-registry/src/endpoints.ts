@@ -5,6 +5,8 @@ import type { SnapshotStore } from '@codex-bridge/store'
 import type { LaneProjector } from './lane.projector.ts'
 import type { LaneReader } from './lane.reader.ts'
 import type { LaneWorkflow } from './lane.workflow.ts'
+import type { SessionReconciler } from './session.reconciler.ts'
+import type { ThreadDesk } from './thread.desk.ts'
 
 export type EndpointParts = {
   bus: Bus
@@ -13,13 +15,15 @@ export type EndpointParts = {
   projector: LaneProjector
   reader: LaneReader
   workflow: LaneWorkflow
+  threads: ThreadDesk
+  reconciler: SessionReconciler
   logger: Logger
   instance: string
 }
 
 /** Puts the lane-registry on the bus. */
 export const serveRegistry = (parts: EndpointParts): Promise<Endpoints> => {
-  const { reader, workflow } = parts
+  const { reader, workflow, threads, reconciler } = parts
   return serve(
     parts.bus,
     { name: 'lane-registry', version: BRIDGE_VERSION, service: 'registry', metadata: { instance: parts.instance } },
@@ -29,7 +33,17 @@ export const serveRegistry = (parts: EndpointParts): Promise<Endpoints> => {
       'get-lane': ({ laneId, minSeq }) => reader.laneText(laneId, minSeq),
       'list-lanes': (request) => reader.lanes(request),
       'delete-lane': (request) => workflow.delete(request),
-      'start-visible': (request) => workflow.startVisible(request),
+      'start-visible': (request) => workflow.startVisible(request, threads),
+      attach: (request) => workflow.attach(request, threads),
+      'sync-lane': (request) => workflow.sync(request, threads),
+      cleanup: (request) => workflow.cleanup(request),
+      rpc: (request) => threads.rpc(request),
+      'list-threads': (request) => threads.list(request),
+      'active-threads': (request) => threads.active(request),
+      'rollback-thread': (request) => threads.rollback(request),
+      'turn-on-thread': (request) => threads.turn(request),
+      'debug-complete': (request) => workflow.debugComplete(request),
+      'debug-reconcile': ({ body }) => reconciler.reconcileNow(body),
       'start-session': (request) => workflow.startSession(request),
       'stop-session': (request) => workflow.stopSession(request),
       'get-session': ({ laneId, minSeq }) => reader.sessionText(laneId, minSeq),

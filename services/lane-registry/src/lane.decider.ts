@@ -152,6 +152,64 @@ const statusPayload = (before: LaneState, after: LaneState, event: BridgeEvent):
   }),
 })
 
+/** Marks a lane done by hand (`POST /debug/complete`), through the same event as every completion. @throws BridgeError `lane_not_found` */
+export const decideDebugCompletion = (
+  version: Version<LaneState>,
+  laneId: string,
+  note: string | null,
+  command: Command,
+): LaneDraft | undefined => {
+  const lane = version.state
+  if (!lane || lane.deleted) throw new BridgeError('lane_not_found', `No lane ${laneId}`)
+  if (knownCommand(lane, command)) return
+  const state: LaneState = {
+    ...lane,
+    status: 'done',
+    statusReason: { code: 'debug_completed', message: note ?? 'Completed by hand' },
+    statusSince: command.now,
+    updatedAt: command.now,
+    appliedSeq: Math.max(lane.appliedSeq, version.seq),
+    commands: remember(lane.commands, command, 'debug-complete'),
+  }
+  const payload = {
+    from: lane.status,
+    to: 'done',
+    reason: state.statusReason,
+    cause: null,
+    note,
+    debug: true,
+    finalMessage: null,
+    acceptanceCriteria: lane.acceptanceCriteria,
+  }
+  return draft('lane.completed', state, payload, null, command.commandId)
+}
+
+/** What Codex says of a lane's thread. */
+export type ThreadFacts = { title: string | null; cwd: string | null; branch: string | null; surface: LaneState['surface'] }
+
+/** Takes over what the thread says of itself; the lane's own workspace stays. @throws BridgeError `lane_not_found` */
+export const decideFacts = (
+  version: Version<LaneState>,
+  laneId: string,
+  facts: ThreadFacts,
+  command: Command,
+  type: 'lane.attached' | 'lane.synced',
+): LaneDraft | undefined => {
+  const lane = version.state
+  if (!lane || lane.deleted) throw new BridgeError('lane_not_found', `No lane ${laneId}`)
+  if (knownCommand(lane, command)) return
+  const state: LaneState = {
+    ...lane,
+    title: facts.title ?? lane.title,
+    repoRoot: lane.repoRoot ?? facts.cwd,
+    branch: facts.branch ?? lane.branch,
+    surface: facts.surface,
+    updatedAt: command.now,
+    commands: remember(lane.commands, command, type),
+  }
+  return draft(type, state, { ...facts, threadId: lane.threadId }, null, command.commandId)
+}
+
 /** A correction that no session event brought: the bridge itself found the status untrue or could not act. */
 export const decideCorrection = (
   version: Version<LaneState>,

@@ -72,7 +72,7 @@ export class LaneProjector {
 
   /** The lanes whose log says that an app-server process belongs to them, and those that show a live status. */
   live(): LaneAggregates[] {
-    return this.#all().filter(({ session, lane }) => isLive(session) || LIVE_STATUSES.has(lane.status))
+    return this.all().filter(({ session, lane }) => isLive(session) || LIVE_STATUSES.has(lane.status))
   }
 
   /** A lane's aggregates, undefined where there is none or it was deleted. */
@@ -88,7 +88,8 @@ export class LaneProjector {
     }
   }
 
-  #all(): LaneAggregates[] {
+  /** Every lane. */
+  all(): LaneAggregates[] {
     return [...this.#entries.keys()].map((laneId) => this.get(laneId)).filter((aggregates) => aggregates !== undefined)
   }
 
@@ -219,7 +220,7 @@ export class LaneProjector {
     if (checkpoint !== undefined && checkpoint > (await this.#log.extent()).lastSeq) await this.#store.clear()
     // Cleared first: events folded while this runs are copied as usual, and newer ones win by their sequence.
     this.#copyBroken = false
-    const lanes = this.#all().map(({ lane }) => lane.laneId)
+    const lanes = this.all().map(({ lane }) => lane.laneId)
     for (const laneId of lanes) await this.#write(laneId, 0)
     await this.#store.prune(new Set(lanes))
     await this.#store.advance(this.#processed)

@@ -1,6 +1,7 @@
 import { AggregateStore, type EventLog } from '@codex-bridge/bus'
 import {
   BridgeError,
+  type CleanupResult,
   type Lane,
   type LaneCreate,
   type LaneState,
@@ -11,10 +12,21 @@ import {
   type StatusReason,
 } from '@codex-bridge/contracts'
 import { fingerprint, type Logger, laneIdOfCommand, stampEvent } from '@codex-bridge/service-kit'
-import { type Command, decideCorrection, decideCreate, decideDelete } from './lane.decider.ts'
+import { planCleanup } from './lane.cleanup.ts'
+import {
+  type Command,
+  decideCorrection,
+  decideCreate,
+  decideDebugCompletion,
+  decideDelete,
+  decideFacts,
+  type ThreadFacts,
+} from './lane.decider.ts'
+import type { LaneProjector } from './lane.projector.ts'
 import type { LaneReader } from './lane.reader.ts'
 import { isLive } from './lane.view.ts'
 import type { SessionGateway } from './session.gateway.ts'
+import type { ThreadDesk } from './thread.desk.ts'
 
 /** Deadline for handing a kickoff prompt to a live session, in milliseconds. */
 const PROMPT_TIMEOUT_MS = 30_000
@@ -25,14 +37,16 @@ const now = (): string => new Date().toISOString()
 export class LaneWorkflow {
   readonly #lanes: AggregateStore<LaneState>
   readonly #reader: LaneReader
+  readonly #projector: LaneProjector
   readonly #sessions: SessionGateway
   readonly #logger: Logger
   /** Starts under way, so that two commands for one lane share one start. */
   readonly #starting = new Map<string, Promise<SessionReply>>()
 
-  constructor(log: EventLog, reader: LaneReader, sessions: SessionGateway, logger: Logger) {
+  constructor(log: EventLog, reader: LaneReader, projector: LaneProjector, sessions: SessionGateway, logger: Logger) {
     this.#lanes = new AggregateStore<LaneState>(log, 'lane', stampEvent)
     this.#reader = reader
+    this.#projector = projector
     this.#sessions = sessions
     this.#logger = logger
   }
@@ -63,9 +77,15 @@ export class LaneWorkflow {
   }
 
   /** The one-shot workflow: lane, session, thread, and the kickoff turn if there is a prompt. */
-  async startVisible({ commandId, body }: RegistryRequest<'start-visible'>): Promise<StartVisibleResult> {
+  async startVisible({ commandId, body }: RegistryRequest<'start-visible'>, threads: ThreadDesk): Promise<StartVisibleResult> {
     const { kickoffPrompt, ...laneBody } = body
+    const taken = body.threadId === undefined ? undefined : await threads.facts(body.threadId)
+    if (taken) {
+      assertSurface(body, taken)
+      this.#assertFree(body.threadId as string, body.laneId ?? laneIdOfCommand(commandId))
+    }
     const { laneId } = await this.#create(commandId, laneBody, body)
+    if (taken) await this.#facts(laneId, commandId, taken, 'lane.attached')
     const live = await this.#start(await this.#existing(laneId), `${commandId}:session`)
     const turn =
       kickoffPrompt === undefined
@@ -76,6 +96,53 @@ export class LaneWorkflow {
     const [lane, session] = await Promise.all([this.#reader.lane(laneId, seq), this.#reader.session(laneId, seq)])
     if (!live.thread) throw new BridgeError('codex_error', 'The session has no thread')
     return { lane, session, thread: live.thread, turn: turn ?? null }
+  }
+
+  /**
+   * Makes a lane of an existing thread. Nothing is run: the session starts with the first prompt or by command.
+   * @throws BridgeError `thread_not_found`, `readiness_blocked` (another surface than required), `lane_attached_elsewhere`
+   */
+  async attach({ commandId, body }: RegistryRequest<'attach'>, threads: ThreadDesk): Promise<Lane> {
+    const facts = await threads.facts(body.threadId)
+    assertSurface(body, facts)
+    this.#assertFree(body.threadId, body.laneId ?? laneIdOfCommand(commandId))
+    const { laneId } = await this.#create(commandId, body, body)
+    return await this.#facts(laneId, commandId, facts, 'lane.attached')
+  }
+
+  /** Refreshes what the lane says of its thread. @throws BridgeError `thread_not_found` when it has none */
+  async sync({ commandId, laneId }: RegistryRequest<'sync-lane'>, threads: ThreadDesk): Promise<Lane> {
+    const { threadId } = await this.#existing(laneId)
+    if (threadId === null) throw new BridgeError('thread_not_found', `Lane ${laneId} has no thread`)
+    return await this.#facts(laneId, commandId, await threads.facts(threadId), 'lane.synced')
+  }
+
+  /** Deletes lanes that are over, or only says which. One that fails is reported and does not stop the rest. */
+  async cleanup({ commandId, body }: RegistryRequest<'cleanup'>): Promise<CleanupResult> {
+    const dryRun = body.dryRun ?? true
+    const lanes = planCleanup(this.#projector.all(), body, Date.now())
+    if (!dryRun) {
+      for (const lane of lanes) {
+        if (lane.action !== 'would_delete') continue
+        try {
+          await this.delete({ commandId: `${commandId}:${lane.laneId}`.slice(0, 128), laneId: lane.laneId })
+          lane.action = 'deleted'
+        } catch (error) {
+          lane.action = 'kept'
+          lane.reason = BridgeError.from(error).message
+        }
+      }
+    }
+    return { dryRun, matched: lanes.length, deleted: lanes.filter(({ action }) => action === 'deleted').length, lanes }
+  }
+
+  /** Marks a lane done by hand. */
+  async debugComplete({ commandId, body }: RegistryRequest<'debug-complete'>): Promise<Lane> {
+    const command = this.#command('debug-complete', commandId, body)
+    const { version } = await this.#lanes.transact(body.laneId, (current) =>
+      decideDebugCompletion(current, body.laneId, body.note ?? null, command),
+    )
+    return await this.#reader.lane(body.laneId, version.seq)
   }
 
   /** Says in the log that a session's owner is gone and resumes by policy. Used by the reconciler. */
@@ -94,6 +161,23 @@ export class LaneWorkflow {
     const { id } = stampEvent()
     const { version } = await this.#lanes.transact(laneId, (current) => decideCreate(current, laneId, body, id, command))
     return { laneId, seq: version.seq }
+  }
+
+  async #facts(laneId: string, commandId: string, facts: ThreadFacts, type: 'lane.attached' | 'lane.synced'): Promise<Lane> {
+    const command = this.#command(type, `${commandId}:${type}`.slice(0, 128), { laneId })
+    const { version } = await this.#lanes.transact(laneId, (current) => decideFacts(current, laneId, facts, command, type))
+    return await this.#reader.lane(laneId, version.seq)
+  }
+
+  /** Two lanes may know a thread, but only one at a time may have it live. */
+  #assertFree(threadId: string, laneId: string): void {
+    const holder = this.#projector
+      .all()
+      .find(({ lane, session }) => lane.laneId !== laneId && isLive(session) && session?.threadId === threadId)
+    if (holder) {
+      const details = { laneId: holder.lane.laneId, threadId }
+      throw new BridgeError('lane_attached_elsewhere', `Lane ${holder.lane.laneId} has a live session on ${threadId}`, { details })
+    }
   }
 
   async #existing(laneId: string): Promise<LaneState> {
@@ -142,4 +226,14 @@ export class LaneWorkflow {
   #command(verb: string, commandId: string, body: unknown): Command {
     return { commandId, fingerprint: fingerprint(verb, body), now: now() }
   }
+}
+
+/** @throws BridgeError `readiness_blocked` when the thread is of another surface than the one that is required */
+const assertSurface = (
+  { preferredSurface, requirePreferredSurface }: Pick<LaneCreate, 'preferredSurface' | 'requirePreferredSurface'>,
+  facts: ThreadFacts,
+): void => {
+  if (!requirePreferredSurface || preferredSurface === undefined || preferredSurface === 'any' || facts.surface === preferredSurface) return
+  const details = { reason: 'surface_mismatch', preferredSurface, surface: facts.surface }
+  throw new BridgeError('readiness_blocked', `The thread is of surface ${facts.surface}, ${preferredSurface} is required`, { details })
 }

@@ -8,6 +8,7 @@ import { LaneReader } from './lane.reader.ts'
 import { LaneWorkflow } from './lane.workflow.ts'
 import { SessionGateway } from './session.gateway.ts'
 import { SessionReconciler } from './session.reconciler.ts'
+import { ThreadDesk } from './thread.desk.ts'
 
 const config = configOrExit(RegistryConfig)
 const context = createContext('lane-registry', config)
@@ -24,7 +25,9 @@ await runService(logger, async (started) => {
   const projector = new LaneProjector(bus, log, store, logger)
   const reader = new LaneReader(bus, log, store, projector)
   const sessions = new SessionGateway(bus, config.BRIDGE_SESSION_START_TIMEOUT_MS)
-  const workflow = new LaneWorkflow(log, reader, sessions, logger)
+  const workflow = new LaneWorkflow(log, reader, projector, sessions, logger)
+  const timeoutMs = config.BRIDGE_SESSION_START_TIMEOUT_MS
+  const threads = new ThreadDesk({ bus, projector, sessions, timeoutMs, unrestricted: config.BRIDGE_RPC_UNRESTRICTED === '1' })
   const leases = await openLeases(bus, context)
   const reconciler = new SessionReconciler({
     projector,
@@ -47,6 +50,17 @@ await runService(logger, async (started) => {
       await leading
     },
   })
-  const endpoints = await serveRegistry({ bus, log, store, projector, reader, workflow, logger, instance: context.instance })
+  const endpoints = await serveRegistry({
+    bus,
+    log,
+    store,
+    projector,
+    reader,
+    workflow,
+    threads,
+    reconciler,
+    logger,
+    instance: context.instance,
+  })
   started({ name: 'endpoints', stop: () => endpoints.stop() })
 })

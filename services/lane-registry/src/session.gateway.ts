@@ -1,5 +1,13 @@
 import { type Bus, NoRespondersError, requestJson } from '@codex-bridge/bus'
-import { BridgeError, type LaneState, type SessionReply, type SessionVerb, subjects, type TurnReceipt } from '@codex-bridge/contracts'
+import {
+  BridgeError,
+  type LaneState,
+  type RegistryRequest,
+  type SessionReply,
+  type SessionVerb,
+  subjects,
+  type TurnReceipt,
+} from '@codex-bridge/contracts'
 
 /** How long a live session may take to say that it is there, in milliseconds. */
 const PING_MS = 1500
@@ -22,6 +30,16 @@ export class SessionGateway {
   /** @returns undefined when nobody holds the lane */
   async prompt(laneId: string, commandId: string, input: string, timeoutMs: number): Promise<TurnReceipt | undefined> {
     return await this.#ask<TurnReceipt>(laneId, 'prompt', { commandId, body: { input } }, timeoutMs)
+  }
+
+  /** The contract's turn routes on a thread that a lane holds. @returns undefined when nobody holds the lane */
+  async turn(laneId: string, request: RegistryRequest<'turn-on-thread'>): Promise<TurnReceipt | undefined> {
+    const { commandId, action, input, turnId, expectedTurnId } = request
+    const body =
+      action === 'interrupt'
+        ? { ...(turnId !== undefined && { turnId }) }
+        : { input, ...(expectedTurnId !== undefined && { expectedTurnId }) }
+    return await this.#ask<TurnReceipt>(laneId, action === 'start' ? 'prompt' : action, { commandId, body }, this.#startTimeoutMs)
   }
 
   /** @returns undefined when nobody holds the lane */

@@ -10,6 +10,7 @@ import {
   type ThreadSummary,
 } from '@codex-bridge/contracts'
 import type { Logger } from '@codex-bridge/service-kit'
+import { callOn } from './codex.pool.ts'
 import { type Delta, DeltaCoalescer } from './delta.coalescer.ts'
 import { NotificationRecorder } from './notification.recorder.ts'
 import { RequestDesk } from './request.desk.ts'
@@ -178,6 +179,12 @@ export class LaneSession {
     const receipt = await this.#live().interrupt(request)
     this.#endUnlessOver(receipt.turnId)
     return receipt
+  }
+
+  /** An app-server call on this session's process. @throws BridgeError */
+  call({ method, params }: SessionRequest<'call'>): Promise<unknown> {
+    this.#live()
+    return callOn(this.#server as AppServerProcess, method, params, this.#options.rpcTimeoutMs)
   }
 
   /** Ends the session: interrupts the turn, ends the process, says so in the log. Repeating it waits for the same end. */

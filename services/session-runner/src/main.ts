@@ -1,10 +1,11 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { EventLog, followEvents, serve } from '@codex-bridge/bus'
-import { CodexRequests, RunnerRequests, subjects } from '@codex-bridge/contracts'
+import { CodexCallRequests, CodexRequests, RunnerRequests, subjects } from '@codex-bridge/contracts'
 import { BRIDGE_VERSION, configOrExit, connectService, createContext, logServed, openLeases, runService } from '@codex-bridge/service-kit'
 import { AppServerLauncher } from './app-server.launcher.ts'
 import { ChildRegistry } from './child.registry.ts'
+import { CodexPool } from './codex.pool.ts'
 import { RunnerConfig } from './config.ts'
 import { HomeProbe } from './home.probe.ts'
 import { Runner } from './runner.ts'
@@ -39,6 +40,8 @@ await runService(logger, async (started) => {
     },
   })
   started({ name: 'sessions', stop: () => runner.stop() })
+  const pool = new CodexPool({ launcher, logger, rpcTimeoutMs: config.BRIDGE_RPC_TIMEOUT_MS })
+  started({ name: 'codex pool', stop: () => pool.stop() })
   void probe.start()
   await runner.recoverOwn()
   const about = { name: 'session-runner', version: BRIDGE_VERSION, metadata: { runnerId } }
@@ -57,10 +60,11 @@ await runService(logger, async (started) => {
     { 'describe-runner': () => runner.describe() },
     { observe, everyone: true },
   )
+  const calls = await serve(bus, { ...about, service: 'codex' }, CodexCallRequests, { call: (request) => pool.call(request) }, { observe })
   started({
     name: 'endpoints',
     stop: async () => {
-      await Promise.all([commands.stop(), information.stop()])
+      await Promise.all([commands.stop(), information.stop(), calls.stop()])
     },
   })
 })

@@ -230,6 +230,7 @@ export class Runner {
         steer: (request) => session.steer(request),
         interrupt: (request) => session.interrupt(request),
         stop: (request) => session.stop(request),
+        call: (request) => session.call(request),
       },
       { observe: logServed(logger), queue: 'owner' },
     )
