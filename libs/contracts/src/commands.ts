@@ -2,7 +2,9 @@ import { type Static, Type } from 'typebox'
 import { DecisionBody } from './approval.ts'
 import { LaneId, Nullable, Timestamp } from './ids.ts'
 import { Lane, LaneState, LaneStatus, laneFields } from './lane.ts'
+import { RunningCodexRequest } from './running.ts'
 import { Session, type SessionState, TurnReceipt } from './session.ts'
+import { WatchStart } from './watch.ts'
 
 /** Ties a retry to its first try: from `Idempotency-Key`, else made by the gateway. */
 export const CommandId = Type.String({ pattern: '^[\\x21-\\x7e]{1,128}$' })
@@ -185,6 +187,13 @@ export const RegistryRequests = {
     expectedTurnId: Type.Optional(Type.String({ maxLength: 128 })),
     options: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
   }),
+  /** The watcher. Answered by the leader, which alone runs it; all four answer WatchStatus. */
+  'watch-status': Type.Object({}),
+  'watch-start': WatchStart,
+  'watch-stop': Type.Object({}),
+  'watch-tick': Type.Object({}),
+  /** Answers RunningCodex. */
+  'running-codex': RunningCodexRequest,
   'debug-complete': Type.Object({ ...withCommand, body: DebugComplete }),
   'debug-reconcile': Type.Object({ body: ReconcileBody }),
   'delete-lane': Type.Object({ ...withCommand, laneId: LaneId }),
@@ -244,6 +253,10 @@ export type CodexCall = Static<(typeof CodexCallRequests)['call']>
 export const CodexRequests = {
   /** Every runner answers for itself: version, home, login, load. Sent to all, not to one. */
   'describe-runner': Type.Object({}),
+  /** Every runner answers with the codex processes and held threads it sees: RunnerSight. */
+  running: Type.Object({}),
+  /** Every runner answers which of these folders it does not see: PathSight. */
+  'check-paths': Type.Object({ paths: Type.Array(Type.String({ pattern: '^/', maxLength: 4096 }), { maxItems: 500 }) }),
 } as const
 
 /** lane.cmd.approvals.* */
