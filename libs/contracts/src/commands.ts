@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { DecisionBody } from './approval.ts'
 import { LaneId, Nullable, Timestamp } from './ids.ts'
-import { Lane, LaneState, LaneStatus, laneFields } from './lane.ts'
+import { LANE_STATUSES, Lane, LaneState, LaneStatus, laneFields } from './lane.ts'
 import { RunningCodexRequest } from './running.ts'
 import { Session, type SessionState, TurnReceipt } from './session.ts'
 import { WatchStart } from './watch.ts'
@@ -148,6 +148,24 @@ export const LaneFilter = Type.Object({
 })
 export type LaneFilter = Static<typeof LaneFilter>
 
+/** Query of `GET /lanes`. */
+export const LaneListQuery = Type.Object(
+  {
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 100 })),
+    cursor: Type.Optional(Type.String({ maxLength: 512, description: 'nextCursor of the page before' })),
+    status: Type.Optional(
+      Type.Array(LaneStatus, { maxItems: LANE_STATUSES.length, description: 'Any of these. Repeatable or comma-separated' }),
+    ),
+    projectId: LaneFilter.properties.projectId,
+    threadId: LaneFilter.properties.threadId,
+    q: Type.Optional(
+      Type.String({ maxLength: 256, description: 'Part of the lane id, title, repository path or project, without regard to case' }),
+    ),
+    updatedSince: LaneFilter.properties.updatedSince,
+  },
+  { $id: 'LaneListQuery' },
+)
+
 /** lane.cmd.registry.* */
 export const RegistryRequests = {
   'create-lane': Type.Object({ ...withCommand, body: LaneCreate }),
@@ -162,7 +180,13 @@ export const RegistryRequests = {
   'sync-lane': Type.Object({ ...withCommand, laneId: LaneId }),
   cleanup: Type.Object({ ...withCommand, body: CleanupBody }),
   /** Any app-server method, under the policy of rpc.policy.ts. */
-  rpc: Type.Object({ method: Type.String({ minLength: 1, maxLength: 128 }), params: Type.Record(Type.String(), Type.Unknown()) }),
+  rpc: Type.Object({
+    commandId: Type.Optional(CommandId),
+    method: Type.String({ minLength: 1, maxLength: 128 }),
+    params: Type.Record(Type.String(), Type.Unknown()),
+  }),
+  'get-thread': Type.Object({ threadId: Type.String({ maxLength: 128 }), includeTurns: Type.Boolean() }),
+  'loaded-threads': Type.Object({}),
   'list-threads': Type.Object({
     limit: Type.Integer({ minimum: 1, maximum: 200 }),
     cursor: Type.Optional(Type.String({ maxLength: 512 })),
@@ -177,7 +201,11 @@ export const RegistryRequests = {
     preferOriginator: Type.Optional(Type.String({ maxLength: 128 })),
     preferredSurface: Type.Optional(Type.Enum(['mac-app', 'vscode', 'cli', 'any'])),
   }),
-  'rollback-thread': Type.Object({ threadId: Type.String({ maxLength: 128 }), numTurns: Type.Integer({ minimum: 1, maximum: 10_000 }) }),
+  'rollback-thread': Type.Object({
+    ...withCommand,
+    threadId: Type.String({ maxLength: 128 }),
+    numTurns: Type.Integer({ minimum: 1, maximum: 10_000 }),
+  }),
   'turn-on-thread': Type.Object({
     ...withCommand,
     threadId: Type.String({ maxLength: 128 }),
@@ -213,11 +241,15 @@ export const RegistryRequests = {
 export type RegistryVerb = keyof typeof RegistryRequests
 export type RegistryRequest<V extends RegistryVerb> = Static<(typeof RegistryRequests)[V]>
 
+/** Further fields of `turn/start` and `turn/steer`, handed on to Codex as they are. */
+const TurnOptions = Type.Optional(Type.Record(Type.String(), Type.Unknown()))
+
 /** lane.cmd.session.{laneId}.* and lane.cmd.runner.* */
 export const SessionRequests = {
   status: Type.Object({}),
-  prompt: Type.Object({ ...withCommand, body: PromptBody }),
-  steer: Type.Object({ ...withCommand, body: PromptBody }),
+  /** `orSkip`: on a thread that is not ready the prompt is dropped with an event (SkippedTurn) instead of refused. */
+  prompt: Type.Object({ ...withCommand, body: PromptBody, orSkip: Type.Optional(Type.Boolean()), options: TurnOptions }),
+  steer: Type.Object({ ...withCommand, body: PromptBody, options: TurnOptions }),
   interrupt: Type.Object({ ...withCommand, body: InterruptBody }),
   stop: Type.Object({ ...withCommand }),
   /** An app-server call on the lane's own process. */
@@ -233,6 +265,9 @@ export const RunnerRequests = {
 } as const
 export type RunnerVerb = keyof typeof RunnerRequests
 export type RunnerRequest<V extends RunnerVerb> = Static<(typeof RunnerRequests)[V]>
+
+/** The answer to a prompt that was dropped because the thread is not ready. */
+export type SkippedTurn = { skipped: true; reason: string | null; seq: number }
 
 /** What a runner answers about a live session. */
 export type SessionReply = { session: SessionState; thread: ThreadSummary | null; seq: number }

@@ -1,18 +1,27 @@
-import type { AppServerProcess } from '@codex-bridge/codex-client'
+import { type AppServerProcess, classifyResumeError, type Thread } from '@codex-bridge/codex-client'
 import { BridgeError, type CodexCall, isReadingMethod, needsLoadedThread } from '@codex-bridge/contracts'
 import type { Logger } from '@codex-bridge/service-kit'
-import type { AppServerLauncher } from './app-server.launcher.ts'
+import { type AppServerLauncher, CLIENT_NAME } from './app-server.launcher.ts'
+import type { HostSight } from './host.sight.ts'
 import { SerialQueue } from './serial.queue.ts'
-import { codexError } from './thread.loader.ts'
+import { codexError, readinessError, type TakeoverSettings } from './thread.loader.ts'
 
-export type PoolOptions = { launcher: AppServerLauncher; logger: Logger; rpcTimeoutMs: number }
+export type PoolOptions = {
+  launcher: AppServerLauncher
+  logger: Logger
+  sight: Pick<HostSight, 'holderOf'>
+  takeover: TakeoverSettings
+  rpcTimeoutMs: number
+}
 
 /** How long the reading process is kept without work, and a turn outside every lane may run, in milliseconds. */
 const READER_IDLE_MS = 60_000
 const TURN_LIMIT_MS = 30 * 60_000
 
 /** A process that was started for one thread and holds it until its turn is over. */
-type Holding = { server: AppServerProcess; threadId: string; turnOver: Promise<void> }
+type Holding = { server: AppServerProcess; threadId: string; turnId: string | null; turnOver: Promise<void> }
+
+type Params = Record<string, unknown>
 
 /**
  * App-server calls for threads no lane holds. Reads share one process that never takes a thread's writer lock; everything else
@@ -30,16 +39,22 @@ export class CodexPool {
     this.#options = options
   }
 
-  /** @returns Codex's result as it is. @throws BridgeError `codex_error`, `codex_timeout`, `codex_unavailable` */
+  /** @returns Codex's result as it is. @throws BridgeError `codex_error`, `readiness_blocked`, `codex_timeout`, `codex_unavailable` */
   async call({ method, params, timeoutMs }: CodexCall): Promise<unknown> {
     const limit = timeoutMs ?? this.#options.rpcTimeoutMs
     try {
+      // A process that only reads has nothing loaded: what counts is what is held.
+      if (method === 'thread/loaded/list') return { data: [...this.#held.keys()], nextCursor: null }
       if (isReadingMethod(method)) return await (await this.#sharedReader()).peer.request(method, params, { timeoutMs: limit })
       const held = this.#held.get(String(params['threadId']))
-      if (held) return await held.server.peer.request(method, params, { timeoutMs: limit })
+      // A fork needs no lock on its source, and would be held with it.
+      if (held && method !== 'thread/fork') {
+        return await held.server.peer.request(method, turnParams(method, params, held.turnId), { timeoutMs: limit })
+      }
       return await this.#scoped(method, params, limit)
     } catch (error) {
-      throw codexError(error)
+      if (classifyResumeError(error) !== 'active_writer') throw codexError(error)
+      throw readinessError('active_writer', String(params['threadId']), (error as Error).message, (id) => this.#options.sight.holderOf(id))
     }
   }
 
@@ -65,7 +80,7 @@ export class CodexPool {
     await reader?.stop()
   }
 
-  async #scoped(method: string, params: Record<string, unknown>, timeoutMs: number): Promise<unknown> {
+  async #scoped(method: string, params: Params, timeoutMs: number): Promise<unknown> {
     let ended: () => void = () => undefined
     const turnOver = new Promise<void>((resolve) => {
       ended = resolve
@@ -80,16 +95,23 @@ export class CodexPool {
     })
     let keep = false
     try {
-      if (needsLoadedThread(method)) await server.peer.request('thread/resume', { threadId, excludeTurns: true }, { timeoutMs })
-      const result = await server.peer.request(method, params, { timeoutMs })
+      if (needsLoadedThread(method)) await this.#load(server, threadId, timeoutMs)
+      const result = await server.peer.request(method, turnParams(method, params, null), { timeoutMs })
       // A new thread is stored by being named; without that it would be gone with this process.
       if (method === 'thread/start') await this.#store(server, result, params)
       keep = method === 'turn/start' || method === 'review/start' || method === 'thread/compact/start'
-      if (keep) this.#hold({ server, threadId, turnOver })
+      if (keep) this.#hold({ server, threadId, turnId: turnIdOf(result), turnOver })
       return result
     } finally {
       if (!keep) await server.stop()
     }
+  }
+
+  /** Loads a thread; one of another program without the settings that program left on it. */
+  async #load(server: AppServerProcess, threadId: string, timeoutMs: number): Promise<void> {
+    const { thread } = (await server.peer.request('thread/read', { threadId }, { timeoutMs })) as { thread: Thread }
+    const takeover = thread.originator === CLIENT_NAME ? {} : this.#options.takeover
+    await server.peer.request('thread/resume', { threadId, excludeTurns: true, ...takeover }, { timeoutMs })
   }
 
   async #store(server: AppServerProcess, result: unknown, params: Record<string, unknown>): Promise<void> {
@@ -121,6 +143,33 @@ export class CodexPool {
     if (method in declined) server.peer.respond(id, declined[method])
     else server.peer.respondError(id, { code: -32_601, message: `codex-bridge does not handle ${method}` })
   }
+}
+
+const turnIdOf = (result: unknown): string | null => {
+  const id = (result as { turn?: { id?: unknown } } | null)?.turn?.id
+  return typeof id === 'string' ? id : null
+}
+
+/**
+ * Checks a turn call against the turn that is running, which Codex does for a steer only: a start while a turn runs would silently
+ * be added to it.
+ * @returns the parameters for Codex
+ * @throws BridgeError `turn_active`, `turn_mismatch`, `no_active_turn`
+ */
+const turnParams = (method: string, params: Params, activeTurnId: string | null): Params => {
+  if (method === 'turn/start') {
+    const { expectedTurnId, ...rest } = params
+    if (expectedTurnId !== undefined && expectedTurnId !== activeTurnId) {
+      throw new BridgeError('turn_mismatch', undefined, { details: { expectedTurnId, activeTurnId } })
+    }
+    if (expectedTurnId === undefined && activeTurnId !== null) {
+      throw new BridgeError('turn_active', undefined, { details: { turnId: activeTurnId } })
+    }
+    return rest
+  }
+  if (method !== 'turn/steer' && method !== 'turn/interrupt') return params
+  if (activeTurnId === null) throw new BridgeError('no_active_turn')
+  return method === 'turn/steer' && !params['expectedTurnId'] ? { ...params, expectedTurnId: activeTurnId } : params
 }
 
 /** A call on a lane's own process. @throws BridgeError */
