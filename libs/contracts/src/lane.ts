@@ -54,6 +54,7 @@ export const laneFields = {
 export const ThreadWriter = Type.Object({
   pid: Nullable(Type.Integer()),
   surface: Type.Enum(['mac-app', 'vscode', 'cli', 'bridge', 'unknown']),
+  /** Start of that process; it may have opened the thread later. */
   since: Nullable(Timestamp),
 })
 export type ThreadWriter = Static<typeof ThreadWriter>
@@ -61,6 +62,7 @@ export type ThreadWriter = Static<typeof ThreadWriter>
 /** A lane's thread and workspace as the watcher, or the attachment, last saw them. */
 export const ThreadSeen = Type.Object({
   name: Nullable(Type.String()),
+  branch: Nullable(Type.String()),
   /** Codex's own time of the last change, Unix seconds. */
   updatedAt: Nullable(Type.Integer()),
   archived: Type.Boolean(),

@@ -29,6 +29,8 @@ export type HeldThread = Static<typeof HeldThread>
 /** What one runner sees of its host. `seen` false: it sees neither processes nor locks, and says why. */
 export const RunnerSight = Type.Object({
   runnerId: Type.String(),
+  /** Pids mean something only inside one host and pid namespace. */
+  host: Type.String(),
   codexHome: Type.String(),
   seen: Type.Boolean(),
   reason: Nullable(Type.String()),
