@@ -2,6 +2,7 @@ import { type Bus, type Endpoints, type EventLog, serve } from '@codex-bridge/bu
 import { RegistryRequests } from '@codex-bridge/contracts'
 import { BRIDGE_VERSION, type Logger, logServed } from '@codex-bridge/service-kit'
 import type { SnapshotStore } from '@codex-bridge/store'
+import type { CodexLookout } from './codex.lookout.ts'
 import type { LaneProjector } from './lane.projector.ts'
 import type { LaneReader } from './lane.reader.ts'
 import type { LaneWorkflow } from './lane.workflow.ts'
@@ -16,6 +17,7 @@ export type EndpointParts = {
   reader: LaneReader
   workflow: LaneWorkflow
   threads: ThreadDesk
+  lookout: CodexLookout
   reconciler: SessionReconciler
   logger: Logger
   instance: string
@@ -23,7 +25,7 @@ export type EndpointParts = {
 
 /** Puts the lane-registry on the bus. */
 export const serveRegistry = (parts: EndpointParts): Promise<Endpoints> => {
-  const { reader, workflow, threads, reconciler } = parts
+  const { reader, workflow, threads, lookout, reconciler } = parts
   return serve(
     parts.bus,
     { name: 'lane-registry', version: BRIDGE_VERSION, service: 'registry', metadata: { instance: parts.instance } },
@@ -33,11 +35,13 @@ export const serveRegistry = (parts: EndpointParts): Promise<Endpoints> => {
       'get-lane': ({ laneId, minSeq }) => reader.laneText(laneId, minSeq),
       'list-lanes': (request) => reader.lanes(request),
       'delete-lane': (request) => workflow.delete(request),
-      'start-visible': (request) => workflow.startVisible(request, threads),
-      attach: (request) => workflow.attach(request, threads),
+      'start-visible': (request) => workflow.startVisible(request, threads, lookout),
+      attach: (request) => workflow.attach(request, threads, lookout),
       'sync-lane': (request) => workflow.sync(request, threads),
       cleanup: (request) => workflow.cleanup(request),
       rpc: (request) => threads.rpc(request),
+      'get-thread': (request) => threads.read(request),
+      'loaded-threads': () => threads.loaded(),
       'list-threads': (request) => threads.list(request),
       'active-threads': (request) => threads.active(request),
       'rollback-thread': (request) => threads.rollback(request),

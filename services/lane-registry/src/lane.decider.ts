@@ -11,6 +11,7 @@ import {
   type StatusReason,
 } from '@codex-bridge/contracts'
 import { reduceStatus, statusEventType } from './status.reducer.ts'
+import { seenOf, type ThreadFacts } from './thread.seen.ts'
 
 /** A command as a decider needs it: who retries what, and when it is. */
 export type Command = { commandId: string; fingerprint: string; now: string }
@@ -125,6 +126,7 @@ export const decideFromEvent = (version: Version<LaneState>, event: BridgeEvent,
   const state: LaneState = {
     ...lane,
     threadId,
+    ...(threadId !== lane.threadId && { thread: null }),
     status: after.status,
     statusReason: after.reason,
     statusSince: after.status === before.status ? lane.statusSince : now,
@@ -184,9 +186,6 @@ export const decideDebugCompletion = (
   return draft('lane.completed', state, payload, null, command.commandId)
 }
 
-/** What Codex says of a lane's thread. */
-export type ThreadFacts = { title: string | null; cwd: string | null; branch: string | null; surface: LaneState['surface'] }
-
 /** Takes over what the thread says of itself; the lane's own workspace stays. @throws BridgeError `lane_not_found` */
 export const decideFacts = (
   version: Version<LaneState>,
@@ -204,6 +203,7 @@ export const decideFacts = (
     repoRoot: lane.repoRoot ?? facts.cwd,
     branch: facts.branch ?? lane.branch,
     surface: facts.surface,
+    thread: seenOf(facts, lane.thread ?? null),
     updatedAt: command.now,
     commands: remember(lane.commands, command, type),
   }

@@ -24,7 +24,7 @@ const WAIT_OUT = { patienceMs: Number.POSITIVE_INFINITY } as const
 const CHECKPOINT_KEY = 'checkpoint.lane-registry'
 
 type Waiter = { seq: number; resolve: () => void }
-type Entry = Partial<Record<Aggregate, { state: unknown; seq: number }>>
+type Entry = Partial<Record<Aggregate, { state: unknown; seq: number; at: string }>>
 
 /**
  * Folds the event log, in order, into the present state of every lane, and keeps Redis equal to it. On the way it is the
@@ -85,6 +85,7 @@ export class LaneProjector {
       session: entry.session?.state as SessionState | undefined,
       approvals: entry.approval?.state as ApprovalsState | undefined,
       seq: Math.max(...Object.values(entry).map(({ seq }) => seq)),
+      sessionAt: entry.session?.at,
     }
   }
 
@@ -175,7 +176,7 @@ export class LaneProjector {
     const aggregate = aggregateOf(event.type)
     const entry = this.#entries.get(event.laneId) ?? {}
     if ((entry[aggregate]?.seq ?? 0) >= event.seq) return
-    entry[aggregate] = { state: event.state, seq: event.seq }
+    entry[aggregate] = { state: event.state, seq: event.seq, at: event.ts }
     this.#entries.set(event.laneId, entry)
   }
 

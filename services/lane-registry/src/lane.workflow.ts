@@ -12,21 +12,16 @@ import {
   type StatusReason,
 } from '@codex-bridge/contracts'
 import { fingerprint, type Logger, laneIdOfCommand, stampEvent } from '@codex-bridge/service-kit'
+import type { CodexLookout } from './codex.lookout.ts'
 import { planCleanup } from './lane.cleanup.ts'
-import {
-  type Command,
-  decideCorrection,
-  decideCreate,
-  decideDebugCompletion,
-  decideDelete,
-  decideFacts,
-  type ThreadFacts,
-} from './lane.decider.ts'
+import { type Command, decideCorrection, decideCreate, decideDebugCompletion, decideDelete, decideFacts } from './lane.decider.ts'
 import type { LaneProjector } from './lane.projector.ts'
 import type { LaneReader } from './lane.reader.ts'
 import { isLive } from './lane.view.ts'
 import type { SessionGateway } from './session.gateway.ts'
 import type { ThreadDesk } from './thread.desk.ts'
+import type { ThreadFacts } from './thread.seen.ts'
+import { takenFacts } from './thread.takeover.ts'
 
 /** Deadline for handing a kickoff prompt to a live session, in milliseconds. */
 const PROMPT_TIMEOUT_MS = 30_000
@@ -77,9 +72,13 @@ export class LaneWorkflow {
   }
 
   /** The one-shot workflow: lane, session, thread, and the kickoff turn if there is a prompt. */
-  async startVisible({ commandId, body }: RegistryRequest<'start-visible'>, threads: ThreadDesk): Promise<StartVisibleResult> {
+  async startVisible(
+    { commandId, body }: RegistryRequest<'start-visible'>,
+    threads: ThreadDesk,
+    lookout: CodexLookout,
+  ): Promise<StartVisibleResult> {
     const { kickoffPrompt, ...laneBody } = body
-    const taken = body.threadId === undefined ? undefined : await threads.facts(body.threadId)
+    const taken = body.threadId === undefined ? undefined : await takenFacts(body.threadId, threads, lookout)
     if (taken) {
       assertSurface(body, taken)
       this.#assertFree(body.threadId as string, body.laneId ?? laneIdOfCommand(commandId))
@@ -90,20 +89,22 @@ export class LaneWorkflow {
     const turn =
       kickoffPrompt === undefined
         ? undefined
-        : await this.#sessions.prompt(laneId, `${commandId}:kickoff`, kickoffPrompt, PROMPT_TIMEOUT_MS)
+        : await this.#sessions.kickOff(laneId, `${commandId}:kickoff`, kickoffPrompt, PROMPT_TIMEOUT_MS)
     if (kickoffPrompt !== undefined && !turn) throw new BridgeError('codex_unavailable', 'The session ended before the kickoff prompt')
     const seq = Math.max(live.seq, turn?.seq ?? 0)
     const [lane, session] = await Promise.all([this.#reader.lane(laneId, seq), this.#reader.session(laneId, seq)])
     if (!live.thread) throw new BridgeError('codex_error', 'The session has no thread')
-    return { lane, session, thread: live.thread, turn: turn ?? null }
+    // A thread that is not loaded yet is described by what was read of it.
+    const thread = session.readinessDeferred && taken ? { id: live.thread.id, name: taken.title, cwd: taken.cwd } : live.thread
+    return { lane, session, thread, turn: turn === undefined || 'skipped' in turn ? null : turn }
   }
 
   /**
    * Makes a lane of an existing thread. Nothing is run: the session starts with the first prompt or by command.
    * @throws BridgeError `thread_not_found`, `readiness_blocked` (another surface than required), `lane_attached_elsewhere`
    */
-  async attach({ commandId, body }: RegistryRequest<'attach'>, threads: ThreadDesk): Promise<Lane> {
-    const facts = await threads.facts(body.threadId)
+  async attach({ commandId, body }: RegistryRequest<'attach'>, threads: ThreadDesk, lookout: CodexLookout): Promise<Lane> {
+    const facts = await takenFacts(body.threadId, threads, lookout)
     assertSurface(body, facts)
     this.#assertFree(body.threadId, body.laneId ?? laneIdOfCommand(commandId))
     const { laneId } = await this.#create(commandId, body, body)
@@ -198,9 +199,19 @@ export class LaneWorkflow {
         if (error instanceof BridgeError && error.code === 'no_runner') {
           await this.correct(lane.laneId, 'blocked', { code: 'no_runner', message: error.message })
         }
+        await this.#shown(lane.laneId)
         throw error
       }
     })
+  }
+
+  /** Waits until reads show what the log has of a lane: whoever is refused may look at once for the reason. */
+  async #shown(laneId: string): Promise<void> {
+    try {
+      await this.#reader.lane(laneId, (await this.#reader.aggregates(laneId)).seq)
+    } catch (error) {
+      this.#logger.warn({ laneId, err: error }, 'refused before the reason is shown')
+    }
   }
 
   /** @returns the sequence of the last thing that happened */

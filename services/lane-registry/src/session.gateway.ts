@@ -5,6 +5,7 @@ import {
   type RegistryRequest,
   type SessionReply,
   type SessionVerb,
+  type SkippedTurn,
   subjects,
   type TurnReceipt,
 } from '@codex-bridge/contracts'
@@ -27,19 +28,29 @@ export class SessionGateway {
     return await this.#ask<SessionReply>(laneId, 'status', {}, PING_MS)
   }
 
-  /** @returns undefined when nobody holds the lane */
-  async prompt(laneId: string, commandId: string, input: string, timeoutMs: number): Promise<TurnReceipt | undefined> {
-    return await this.#ask<TurnReceipt>(laneId, 'prompt', { commandId, body: { input } }, timeoutMs)
+  /** The first prompt of a workflow: dropped, with an event, while the thread is not ready. @returns undefined when nobody holds the lane */
+  async kickOff(laneId: string, commandId: string, input: string, timeoutMs: number): Promise<TurnReceipt | SkippedTurn | undefined> {
+    return await this.#ask<TurnReceipt | SkippedTurn>(laneId, 'prompt', { commandId, body: { input }, orSkip: true }, timeoutMs)
   }
 
-  /** The contract's turn routes on a thread that a lane holds. @returns undefined when nobody holds the lane */
+  /**
+   * The contract's turn routes on a thread that a lane holds. A start that names the running turn adds to it, as Codex does.
+   * @returns undefined when nobody holds the lane
+   * @throws BridgeError `turn_active`, `turn_mismatch`, `no_active_turn`, or what else the session answers
+   */
   async turn(laneId: string, request: RegistryRequest<'turn-on-thread'>): Promise<TurnReceipt | undefined> {
-    const { commandId, action, input, turnId, expectedTurnId } = request
-    const body =
-      action === 'interrupt'
-        ? { ...(turnId !== undefined && { turnId }) }
-        : { input, ...(expectedTurnId !== undefined && { expectedTurnId }) }
-    return await this.#ask<TurnReceipt>(laneId, action === 'start' ? 'prompt' : action, { commandId, body }, this.#startTimeoutMs)
+    const { commandId, action, input, turnId, expectedTurnId, options } = request
+    const ask = (verb: SessionVerb, body: unknown) =>
+      this.#ask<TurnReceipt>(laneId, verb, { commandId, body, ...(verb !== 'interrupt' && options && { options }) }, this.#startTimeoutMs)
+    const expected = expectedTurnId ?? turnId
+    if (action === 'interrupt') return await ask('interrupt', expected === undefined ? {} : { turnId: expected })
+    if (action === 'start' && expectedTurnId === undefined) return await ask('prompt', { input })
+    try {
+      return await ask('steer', { input, ...(expected !== undefined && { expectedTurnId: expected }) })
+    } catch (error) {
+      if (action === 'steer' || !(error instanceof BridgeError) || error.code !== 'no_active_turn') throw error
+      throw new BridgeError('turn_mismatch', undefined, { details: { expectedTurnId, activeTurnId: null } })
+    }
   }
 
   /** @returns undefined when nobody holds the lane */

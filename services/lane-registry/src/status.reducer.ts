@@ -15,6 +15,7 @@ export const BLOCKING_CODES: ReadonlySet<string> = new Set([
   'no_runner',
   'usage_limit',
   'workspace_missing',
+  'workspace_forbidden',
 ])
 
 const to = (status: LaneStatus, reason: StatusReason | null = null): Status => ({ status, reason })

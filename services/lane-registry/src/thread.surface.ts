@@ -15,7 +15,11 @@ export type CodexThread = {
   gitInfo?: { branch?: string | null } | null
   parentThreadId?: string | null
   forkedFromId?: string | null
+  path?: string | null
 }
+
+/** Codex says it only by where it keeps the thread. */
+export const isArchived = ({ path }: Pick<CodexThread, 'path'>): boolean => path?.includes('/archived_sessions/') ?? false
 
 const BY_ORIGINATOR: Record<string, Surface> = {
   'Codex Desktop': 'mac-app',
