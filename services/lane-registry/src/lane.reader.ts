@@ -53,7 +53,7 @@ export class LaneReader {
   }
 
   async lanes(query: RegistryRequest<'list-lanes'>): Promise<RawJson> {
-    await this.#caughtUp(query.minSeq ?? 0)
+    await this.caughtUp(query.minSeq ?? 0)
     const { filter } = query
     const accepts = filter ? { accepts: (text: string) => passesFilter(JSON.parse(text) as Lane, filter) } : {}
     const { texts, nextCursor } = await this.#store.lanes({ limit: query.limit, cursor: query.cursor, ...accepts })
@@ -102,7 +102,7 @@ export class LaneReader {
     stored: () => Promise<string | undefined>,
     view: (aggregates: LaneAggregates) => unknown,
   ): Promise<RawJson> {
-    await this.#caughtUp(minSeq)
+    await this.caughtUp(minSeq)
     const text = await stored().catch((error: unknown) => {
       if (error instanceof BridgeError && error.code === 'store_unavailable') return
       throw error
@@ -110,7 +110,8 @@ export class LaneReader {
     return text === undefined ? new RawJson(JSON.stringify(view(await this.aggregates(laneId)))) : new RawJson(text)
   }
 
-  async #caughtUp(minSeq: number): Promise<void> {
+  /** Resolves when reads show everything up to a sequence, or after a while. */
+  async caughtUp(minSeq: number): Promise<void> {
     if (minSeq <= 0) return
     if (this.#projector.leading) {
       await this.#projector.reached(minSeq, MIN_SEQ_WAIT_MS)

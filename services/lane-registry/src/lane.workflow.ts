@@ -57,6 +57,8 @@ export class LaneWorkflow {
     const { state } = await this.#lanes.load(laneId)
     if (state && !state.deleted) await this.#stop(state, `${commandId}:stop`)
     const { version } = await this.#lanes.transact(laneId, (current) => decideDelete(current, laneId, command))
+    // The answer has no body to carry a sequence to read by: whoever asks next must not see the lane.
+    await this.#reader.caughtUp(version.seq)
     return { laneId, seq: version.seq }
   }
 
