@@ -1,3 +1,4 @@
+'use strict'
 /**
  * The boundaries of docs/architecture.md. Packages import each other by name only; a name resolves to `<package>/dist`, so
  * rules on targets speak of folders, not of src.
@@ -12,7 +13,13 @@ const only = (name, comment, target, homes) => ({
 
 module.exports = {
   forbidden: [
-    { name: 'no-cycles', comment: 'A cycle has no first file to read', severity: 'error', from: {}, to: { circular: true, viaOnly: { pathNot: 'generated' } } },
+    {
+      name: 'no-cycles',
+      comment: 'A cycle has no first file to read',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { pathNot: 'generated' } },
+    },
     {
       name: 'services-stand-alone',
       comment: 'Services talk over the bus, never by import',
@@ -57,14 +64,23 @@ module.exports = {
     },
     only('nats-in-one-place', 'The move to another client is one package', '^node_modules/(nats|@nats-io)/', ['libs/bus']),
     only('redis-in-one-place', 'Only the projector writes Redis, through one package', '^node_modules/ioredis/', ['libs/store']),
-    only('http-server-in-one-place', 'HTTP ends in the gateway', '^node_modules/(koa|@koa|koa-body|koa2-swagger-ui)/', ['services/gateway', 'deploy/bench']),
+    only('http-server-in-one-place', 'HTTP ends in the gateway', '^node_modules/(koa|@koa|koa-body|koa2-swagger-ui)/', [
+      'services/gateway',
+      'deploy/bench',
+    ]),
     only('processes-in-few-places', 'Whoever starts a process must be known to end it', '^(node:)?child_process$', [
       'libs/codex-client',
       'libs/testkit',
       'deploy/(local|bench)',
       '(libs|services)/[^/]+/test',
     ]),
-    { name: 'no-unresolved', comment: 'An import that resolves to nothing is not checked at all', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'no-unresolved',
+      comment: 'An import that resolves to nothing is not checked at all',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
   ],
   options: {
     doNotFollow: { path: '(node_modules|/dist/)' },

@@ -15,7 +15,11 @@ const say = (line) => process.stdout.write(`[${String(Math.round((Date.now() - s
 
 const run = (command, args) =>
   new Promise((done, fail) => {
-    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, FORCE_COLOR: '0' } })
+    const child = spawn(command, args, {
+      cwd: root,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, FORCE_COLOR: '0', NO_COLOR: '1' },
+    })
     child.once('error', fail)
     child.once('exit', (code, signal) => done(signal ? 1 : code))
   })

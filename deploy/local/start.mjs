@@ -35,7 +35,8 @@ const run = async () => {
     return
   }
   const { runLocal } = await import(pathToFileURL(main).href)
-  process.exitCode = await runLocal(mode, root)
+  // Whatever a failed start may have left waiting in this process must not keep it.
+  process.exit(await runLocal(mode, root))
 }
 
 const prepare = async () => {

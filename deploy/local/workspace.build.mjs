@@ -16,10 +16,10 @@ const packagesAreCurrent = (root) => {
   const stamp = join(root, 'node_modules/.codex-bridge-lock')
   const lock = readFileSync(join(root, 'package-lock.json'))
   const digest = createHash('sha256').update(lock).digest('hex')
-  if (existsSync(stamp)) return { current: readFileSync(stamp, 'utf8') === digest, stamp, digest }
+  const stamped = existsSync(stamp) && readFileSync(stamp, 'utf8') === digest
   // Installed by hand: npm writes its own copy of the lock file at the end of an installation.
   const installedAt = modifiedAt(join(root, 'node_modules/.package-lock.json'))
-  return { current: installedAt > 0 && installedAt >= modifiedAt(join(root, 'package-lock.json')), stamp, digest }
+  return { current: stamped || (installedAt > 0 && installedAt >= modifiedAt(join(root, 'package-lock.json'))), stamp, digest }
 }
 
 function* filesBelow(folder) {

@@ -13,12 +13,12 @@ const find = (server: Server): string | undefined => NAMES[server].map((name) =>
 
 /** What is missing and the one command to type. */
 const missingMessage = (missing: Server[]): string => {
-  const names = missing.map((server) => NAMES[server][0]).join(' and ')
+  const names = missing.map((server) => NAMES[server][0]).join(', ')
   const manager = packageManager()
   const advice = manager
     ? `Install with:\n\n    ${installLine(manager, missing)}\n`
-    : 'Install it from https://nats.io/download and https://redis.io/docs/latest/operate/oss_and_stack/install.\n'
-  return `${names} was not found on PATH. ${advice}
+    : 'Install from https://nats.io/download and https://redis.io/docs/latest/operate/oss_and_stack/install.\n'
+  return `Not found on PATH: ${names}. ${advice}
 Or give running servers: NATS_URL=nats://host:4222 REDIS_URL=redis://host:6379 npm start`
 }
 

@@ -9,5 +9,5 @@ const OLDEST_SERVER = '2.10.27'
 export const renderContainerConfig = (): string => {
   const passwords = Object.fromEntries(BUS_ROLES.map((role) => [role, `$${passwordVariable(role)}`])) as Record<BusRole, string>
   const config = renderServerConfig({ host: '0.0.0.0', port: 4222, storeDir: '/data', passwords, version: OLDEST_SERVER })
-  return `# Rendered by deploy/nats/render.mjs from libs/bus; do not edit.\n${config}`
+  return `# Rendered from libs/bus by deploy/local/src/container.config.main.ts; do not edit.\n${config}`
 }

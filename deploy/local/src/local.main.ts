@@ -60,7 +60,10 @@ const runUntilStopped = async (mode: 'start' | 'demo', root: string, settings: L
     say('Stopped.')
     return 0
   } catch (error) {
-    if (request.first.aborted) return 0
+    if (request.first.aborted) {
+      say('Stopped before it was up.')
+      return 0
+    }
     if (error instanceof PortTakenError && mode === 'demo') throw new Error(error.message.replace('npm start', 'npm run demo'))
     throw error
   } finally {

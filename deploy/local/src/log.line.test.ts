@@ -10,7 +10,7 @@ test('only the entry that says ready is the ready line', () => {
 
 test.each([
   ['{"level":"info","msg":"request"}', undefined],
-  ['{"level":"warn","msg":"bus","message":"disconnected"}', 'warn: bus: disconnected'],
+  ['{"level":"warn","msg":"bus","kind":"disconnected","message":"host:1"}', 'warn: bus: disconnected: host:1'],
   ['{"level":"fatal","msg":"could not start","err":{"message":"no NATS"}}', 'fatal: could not start: no NATS'],
   ['[7] 2025/11/22 18:00:00.1 [INF] Server is ready', undefined],
   ['[7] 2025/11/22 18:00:00.1 [ERR] 127.0.0.1:4 - authorization violation', 'error: 127.0.0.1:4 - authorization violation'],

@@ -4,7 +4,7 @@ const SHOWN_LEVELS = ['warn', 'error', 'fatal']
 /** nats-server marks its levels in brackets; redis-server marks warnings with ` # `, too many of them harmless to show. */
 const NATS_PROBLEM = /\[(ERR|FTL)\]\s+(.*)$/
 
-type Entry = { level?: unknown; msg?: unknown; message?: unknown; err?: { message?: unknown }; code?: unknown }
+type Entry = { level?: unknown; msg?: unknown; kind?: unknown; message?: unknown; err?: { message?: unknown }; code?: unknown }
 
 const entryOf = (line: string): Entry | undefined => {
   if (!line.startsWith('{')) return
@@ -25,7 +25,9 @@ export const readableProblem = (line: string): string | undefined => {
   const entry = entryOf(line)
   if (entry) {
     if (!SHOWN_LEVELS.includes(String(entry.level))) return
-    const parts = [entry.msg, entry.message, entry.code, entry.err?.message].filter((part) => typeof part === 'string' && part !== '')
+    const parts = [entry.msg, entry.kind, entry.message, entry.code, entry.err?.message].filter(
+      (part) => typeof part === 'string' && part !== '',
+    )
     return cut(`${entry.level}: ${[...new Set(parts)].join(': ')}`)
   }
   const problem = NATS_PROBLEM.exec(line)

@@ -9,6 +9,7 @@ import { anyFreePort, PREFERRED_PORTS, readPorts, type ServerPorts, writePorts }
 import { redisSpec, redisUrl } from './redis.service.ts'
 import type { Secrets } from './secrets.ts'
 import { startOnFreePort } from './server.endpoint.ts'
+import { reachServer } from './server.reach.ts'
 import type { Supervisor } from './supervisor.ts'
 import type { Server } from './system.packages.ts'
 
@@ -23,6 +24,8 @@ type Setting = {
   say: (line: string) => void
 }
 
+/** A server that somebody else starts at the same moment may need a little. */
+const GIVEN_TIMEOUT_MS = 15_000
 /** Parallel starts of several bridges would all try the same first ports. */
 const SPREAD = 2000
 
@@ -45,6 +48,7 @@ export const startServers = async (setting: Setting): Promise<Servers> => {
   const found = toFind.length > 0 ? await findServers(toFind, say) : {}
   const binaries = { nats: options.natsBinary ?? found.nats ?? '', redis: options.redisBinary ?? found.redis ?? '' }
   const ports = await wantedPorts(setting)
+  const patienceMs = Math.min(GIVEN_TIMEOUT_MS, options.healthyTimeoutMs ?? GIVEN_TIMEOUT_MS)
 
   const startNats = async (): Promise<number> => {
     const version = await readServerVersion(binaries.nats)
@@ -64,8 +68,8 @@ export const startServers = async (setting: Setting): Promise<Servers> => {
   }
 
   const [natsPort, redisPort] = await Promise.all([
-    given.nats === undefined ? startNats() : undefined,
-    given.redis === undefined ? startRedis() : undefined,
+    given.nats === undefined ? startNats() : reachServer('NATS_URL', given.nats, PREFERRED_PORTS.nats, patienceMs),
+    given.redis === undefined ? startRedis() : reachServer('REDIS_URL', given.redis, PREFERRED_PORTS.redis, patienceMs),
   ])
   if (options.serverPorts === 'kept') {
     writePorts(layout.portsFile, {

@@ -17,8 +17,8 @@ const MANAGERS: PackageManager[] = [
     name: 'apt-get',
     packages: { nats: 'nats-server', redis: 'redis-server' },
     commands: (packages) => [
-      ['apt-get', 'update', '-q'],
-      ['apt-get', 'install', '-q', '-y', '--no-install-recommends', ...packages],
+      ['apt-get', 'update', '-qq'],
+      ['apt-get', 'install', '-qq', '-y', '--no-install-recommends', ...packages],
     ],
     needsRoot: true,
   },
@@ -57,7 +57,7 @@ export const installLine = (manager: PackageManager, servers: Server[]): string 
   manager
     .commands(servers.map((server) => manager.packages[server]))
     .filter((command) => !command.includes('update'))
-    .map((command) => [...(manager.needsRoot ? ['sudo'] : []), ...command.filter((word) => word !== '-q')].join(' '))
+    .map((command) => [...(manager.needsRoot ? ['sudo'] : []), ...command.filter((word) => word !== '-qq')].join(' '))
     .join(' && ')
 
 /** How commands are prefixed to run with the needed rights; undefined when that would take a password. */

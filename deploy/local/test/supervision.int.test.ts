@@ -87,6 +87,20 @@ describe('start and stop', () => {
     expect(readdirSync(join(dataDir, 'run'))).toEqual([])
   })
 
+  test('a given server is used as it is, and asked for in vain with its name', async () => {
+    const { bridge: host } = await start({ services: [] })
+    const given = { ...process.env, NATS_URL: host.natsUrl, NATS_USER: 'migrator', NATS_PASSWORD: host.credentials('migrator').password }
+    const guestDir = join(dataDir, 'guest')
+    const { bridge: guest } = await start({ dataDir: guestDir, services: [], env: { ...given, REDIS_URL: host.redisUrl } })
+    expect(guest.pids).toEqual({})
+    expect(guest.credentials('gateway').user).toBe('migrator')
+    await guest.stop()
+    const nowhere = { ...given, NATS_URL: 'nats://127.0.0.1:1' }
+    await expect(start({ dataDir: guestDir, services: [], env: nowhere, healthyTimeoutMs: 500 })).rejects.toThrow(
+      'NATS_URL: nothing answers at 127.0.0.1:1',
+    )
+  })
+
   test('a start can be given up', async () => {
     const giveUp = new AbortController()
     const starting = start({ signal: giveUp.signal })

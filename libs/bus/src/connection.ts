@@ -29,6 +29,8 @@ export type Bus = {
   readonly timeoutMs: number
   /** True while the connection is up. */
   connected(): boolean
+  /** When the connection was last made anew, on the clock of `performance.now()`; -Infinity while it never broke. */
+  reconnectedAt(): number
   /** Calls back after every reconnect; returns the way to stop that. */
   onReconnect(listener: () => void): () => void
   /** Stops and flushes. Call it last: work in flight must have been awaited before. */
@@ -60,6 +62,7 @@ export const connectBus = async (options: BusOptions): Promise<Bus> => {
   assertServerSupported(nc.info)
   const reconnectListeners = new Set<() => void>()
   let up = true
+  let reconnectedAt = Number.NEGATIVE_INFINITY
   const watch = async () => {
     for await (const status of nc.status()) {
       if (status.type === 'disconnect') {
@@ -67,6 +70,7 @@ export const connectBus = async (options: BusOptions): Promise<Bus> => {
         options.observe?.({ kind: 'disconnected', message: String(status.data) })
       } else if (status.type === 'reconnect') {
         up = true
+        reconnectedAt = performance.now()
         options.observe?.({ kind: 'reconnected', message: String(status.data) })
         for (const listener of reconnectListeners) listener()
       } else if (status.type === 'error') {
@@ -89,6 +93,7 @@ export const connectBus = async (options: BusOptions): Promise<Bus> => {
     role: options.role,
     timeoutMs,
     connected: () => up && !nc.isClosed(),
+    reconnectedAt: () => reconnectedAt,
     onReconnect: (listener) => {
       reconnectListeners.add(listener)
       return () => reconnectListeners.delete(listener)

@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type BridgeEvent, STREAMS } from '@codex-bridge/contracts'
-import { type ConsumerMessages, DeliverPolicy, type JsMsg } from 'nats'
+import { BridgeError, type BridgeEvent, STREAMS } from '@codex-bridge/contracts'
+import { type Consumer, type ConsumerMessages, DeliverPolicy, type JsMsg, type OrderedConsumerOptions } from 'nats'
 import { decodeEvent } from './codec.ts'
 import type { Bus } from './connection.ts'
 
-/** Reconnects and heartbeats of a quiet consumer, in milliseconds: bounds how late a broken one is noticed. */
-const PULL = { expires: 10_000, idle_heartbeat: 2000, max_messages: 500 } as const
+/**
+ * How messages are asked for. Expiry and heartbeat, in milliseconds, bound how late a broken consumer is noticed. A hundred of
+ * the largest messages (512 KiB) stay below the 64 MiB at which the server cuts a connection as too slow.
+ */
+const PULL = { expires: 10_000, idle_heartbeat: 2000, max_messages: 100 } as const
 
 export type FollowOptions = {
   /** First sequence wanted. */
@@ -29,19 +32,15 @@ export const followEvents = async (bus: Bus, options: FollowOptions, handle: (ev
     const offReconnect = bus.onReconnect(stop)
     options.signal.addEventListener('abort', stop, { once: true })
     try {
-      const consumer = await bus.js.consumers.get(STREAMS.events, {
-        opt_start_seq: next,
-        deliver_policy: DeliverPolicy.StartSequence,
-        ...(options.filter && { filterSubjects: options.filter }),
-      })
-      messages = await consumer.consume({ ...PULL, abort_on_missing_resource: true })
+      const consumer = await consumerOf(bus, startingAt(next, options.filter))
+      messages = await onThisConnection(bus, () => consumer.consume({ ...PULL, abort_on_missing_resource: true }))
       if (options.signal.aborted) stop()
       for await (const message of messages) {
         await handOver(message, handle, options)
         if (options.signal.aborted) break
         next = message.seq + 1
       }
-      await consumer.delete().catch(() => false)
+      forget(consumer)
     } catch (error) {
       if (!options.signal.aborted) options.observe?.(`event consumer made anew from ${next}: ${String(error)}`)
     } finally {
@@ -51,6 +50,34 @@ export const followEvents = async (bus: Bus, options: FollowOptions, handle: (ev
     if (!options.signal.aborted) await sleep(50)
   }
 }
+
+const startingAt = (seq: number, filter: string | undefined): Partial<OrderedConsumerOptions> => ({
+  opt_start_seq: Math.max(1, seq),
+  deliver_policy: DeliverPolicy.StartSequence,
+  ...(filter && { filterSubjects: filter }),
+})
+
+/**
+ * As the call, unless the connection is made anew meanwhile: what was asked before is then lost, and the library takes half a
+ * minute to notice.
+ */
+const onThisConnection = async <R>(bus: Bus, call: () => Promise<R>): Promise<R> => {
+  let off = (): void => undefined
+  const broken = new Promise<never>((_resolve, reject) => {
+    off = bus.onReconnect(() => reject(new BridgeError('bus_unavailable', 'The connection was made anew meanwhile')))
+  })
+  try {
+    return await Promise.race([call(), broken])
+  } finally {
+    off()
+  }
+}
+
+const consumerOf = (bus: Bus, options: Partial<OrderedConsumerOptions>): Promise<Consumer> =>
+  onThisConnection(bus, () => bus.js.consumers.get(STREAMS.events, options))
+
+/** Nobody waits for this: the server forgets an unused consumer by itself. */
+const forget = (consumer: Consumer): void => void consumer.delete().catch(() => false)
 
 const handOver = async (message: JsMsg, handle: (event: BridgeEvent) => Promise<void>, options: FollowOptions): Promise<void> => {
   const event = decodeEvent(message.data, message.seq)
@@ -69,6 +96,44 @@ const handOver = async (message: JsMsg, handle: (event: BridgeEvent) => Promise<
   }
 }
 
+/** A reader that has waited this long asks whether there is anything left to come, in milliseconds. */
+const IDLE_CHECK_MS = 1000
+
+/**
+ * What a consumer has to deliver at this moment, then ends.
+ * @throws BridgeError `bus_unavailable` when the broker goes away before the end: an end that comes early must not pass for one
+ */
+async function* drain(bus: Bus, consumer: Consumer): AsyncGenerator<JsMsg> {
+  if ((await onThisConnection(bus, () => consumer.info(true))).num_pending === 0) return
+  const messages = await onThisConnection(bus, () => consumer.consume({ ...PULL, abort_on_missing_resource: true }))
+  const offReconnect = bus.onReconnect(() => void messages.close())
+  let waitingSince: number | undefined = performance.now()
+  let complete = false
+  // What was counted may be purged before it is delivered; then nothing comes any more, and nobody says so.
+  const endWhenNothingIsLeft = async () => {
+    const since = waitingSince
+    if (since === undefined || performance.now() - since < IDLE_CHECK_MS) return
+    const left = await consumer.info().catch(() => undefined)
+    if (left?.num_pending !== 0 || waitingSince !== since) return
+    complete = true
+    await messages.close()
+  }
+  const idle = setInterval(() => void endWhenNothingIsLeft(), IDLE_CHECK_MS)
+  try {
+    for await (const message of messages) {
+      waitingSince = undefined
+      const isLast = message.info.pending === 0
+      yield message
+      if (isLast) return
+      waitingSince = performance.now()
+    }
+  } finally {
+    clearInterval(idle)
+    offReconnect()
+  }
+  if (!complete) throw new BridgeError('bus_unavailable', 'The event log went away while it was read')
+}
+
 /** Raw messages of a range, for replay: JSON text with the sequence in it, type and subject for filtering. */
 export type RawEvent = { seq: number; subject: string; type: string; bytes: Uint8Array }
 
@@ -78,40 +143,32 @@ export type RawEvent = { seq: number; subject: string; type: string; bytes: Uint
  */
 export async function* readRange(bus: Bus, range: { from: number; to: number; filter?: string }): AsyncGenerator<RawEvent> {
   if (range.to < range.from) return
-  const consumer = await bus.js.consumers.get(STREAMS.events, {
-    opt_start_seq: Math.max(1, range.from),
-    deliver_policy: DeliverPolicy.StartSequence,
-    ...(range.filter && { filterSubjects: range.filter }),
-  })
+  const consumer = await consumerOf(bus, startingAt(range.from, range.filter))
   try {
-    const info = await consumer.info(true)
-    if (info.num_pending === 0) return
-    const messages = await consumer.consume({ ...PULL, abort_on_missing_resource: true })
-    for await (const message of messages) {
-      if (message.seq > range.to) break
+    for await (const message of drain(bus, consumer)) {
+      if (message.seq > range.to) return
       yield { seq: message.seq, subject: message.subject, type: message.headers?.get('Lane-Event-Type') ?? '', bytes: message.data }
-      // A filtered range may end before `to`: nothing pending means that the last match was this one.
-      if (message.seq === range.to || message.info.pending === 0) break
+      if (message.seq === range.to) return
     }
   } finally {
-    await consumer.delete().catch(() => false)
+    forget(consumer)
   }
 }
 
-/** The newest event of every aggregate (or of one kind), which together are the whole present state. */
+/**
+ * The newest event of every aggregate (or of one kind), which together are the whole present state.
+ * @throws when the broker goes away: a part of the state must not pass for the whole
+ */
 export const readLatest = async (bus: Bus, filter: string): Promise<BridgeEvent[]> => {
-  const consumer = await bus.js.consumers.get(STREAMS.events, { deliver_policy: DeliverPolicy.LastPerSubject, filterSubjects: filter })
+  const consumer = await consumerOf(bus, { deliver_policy: DeliverPolicy.LastPerSubject, filterSubjects: filter })
   const latest: BridgeEvent[] = []
   try {
-    if ((await consumer.info(true)).num_pending === 0) return latest
-    const messages = await consumer.consume({ ...PULL, abort_on_missing_resource: true })
-    for await (const message of messages) {
+    for await (const message of drain(bus, consumer)) {
       const event = decodeEvent(message.data, message.seq)
       if (event) latest.push(event)
-      if (message.info.pending === 0) break
     }
   } finally {
-    await consumer.delete().catch(() => false)
+    forget(consumer)
   }
   return latest
 }

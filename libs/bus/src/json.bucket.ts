@@ -18,7 +18,10 @@ export class JsonBucket<T> {
   /** @throws BridgeError `bus_unavailable` when the bucket does not exist or nobody answers */
   static async open<T>(bus: Bus, bucket: string): Promise<JsonBucket<T>> {
     try {
-      return new JsonBucket<T>(await bus.js.views.kv(bucket, { bindOnly: true, timeout: bus.timeoutMs }))
+      const kv = await bus.js.views.kv(bucket, { bindOnly: true, timeout: bus.timeoutMs })
+      // Binding alone asks nobody: a bucket that is not there would show as an empty one.
+      await kv.status()
+      return new JsonBucket<T>(kv)
     } catch (cause) {
       throw new BridgeError('bus_unavailable', `Bucket ${bucket} does not answer`, { cause })
     }

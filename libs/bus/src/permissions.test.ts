@@ -37,7 +37,9 @@ describe('permissions', () => {
   })
 
   it('only the lane-registry may purge the event log', () => {
-    expect(BUS_ROLES.filter((role) => role !== 'migrator' && mayPublish(role, '$JS.API.STREAM.PURGE.LANE_EVENTS'))).toEqual(['lane-registry'])
+    expect(BUS_ROLES.filter((role) => role !== 'migrator' && mayPublish(role, '$JS.API.STREAM.PURGE.LANE_EVENTS'))).toEqual([
+      'lane-registry',
+    ])
   })
 
   it('nobody reads the answers of another role', () => {
@@ -52,7 +54,13 @@ describe('permissions', () => {
   })
 
   it('the observer publishes nothing that anybody acts on', () => {
-    for (const subject of ['lane.evt.a.lane', 'lane.cmd.registry.create-lane', 'lane.cmd.session.a.prompt', '$KV.lane-leases.x', 'lane.job.webhook.w']) {
+    for (const subject of [
+      'lane.evt.a.lane',
+      'lane.cmd.registry.create-lane',
+      'lane.cmd.session.a.prompt',
+      '$KV.lane-leases.x',
+      'lane.job.webhook.w',
+    ]) {
       expect(mayPublish('observer', subject), subject).toBe(false)
     }
   })
@@ -66,7 +74,10 @@ describe('permissions', () => {
       ['lane.cmd.runner.claim', 'session-runner'],
     ]
     for (const [subject, owner] of answers) {
-      expect(BUS_ROLES.filter((role) => role !== 'migrator' && maySubscribe(role, subject)), subject).toEqual([owner])
+      expect(
+        BUS_ROLES.filter((role) => role !== 'migrator' && maySubscribe(role, subject)),
+        subject,
+      ).toEqual([owner])
     }
   })
 })

@@ -62,8 +62,24 @@ const subscribes: Record<Exclude<BusRole, 'migrator'>, string[]> = {
   observer: ['lane.evt.>', 'lane.live.>', 'lane.delta.*'],
 }
 
+/**
+ * Whose requests a role answers. The server's own permission to answer is forgotten with the connection on which the request
+ * came, so without this an answer that is ready only after a reconnect would be refused and its asker would wait in vain.
+ */
+const answers: Partial<Record<BusRole, BusRole[]>> = {
+  'lane-registry': ['gateway'],
+  'session-runner': ['gateway', 'lane-registry'],
+  approvals: ['gateway'],
+  'webhook-dispatcher': ['gateway'],
+}
+
+const inboxOf = (role: BusRole): string => `${inboxPrefix(role)}.>`
+
 /** The permissions of a role, for the server's configuration. */
 export const permissionsOf = (role: BusRole): Permissions =>
   role === 'migrator'
     ? { publish: ['>'], subscribe: ['>'] }
-    : { publish: [...verifying, ...publishes[role]], subscribe: [...subscribes[role], `${inboxPrefix(role)}.>`] }
+    : {
+        publish: [...verifying, ...publishes[role], ...(answers[role] ?? []).map(inboxOf)],
+        subscribe: [...subscribes[role], inboxOf(role)],
+      }

@@ -52,12 +52,24 @@ const handlerOf = <T extends TSchema>(
         reply.respond(answer instanceof RawJson ? new TextEncoder().encode(answer.text) : encodeJson(answer ?? {}))
       } catch (error) {
         failure = BridgeError.from(error)
-        reply.respond(encodeJson(failure.toBody()), failure)
+        refuse(reply, failure)
       }
       options.observe?.({ subject, ms: performance.now() - started, error: failure })
     }
     const running = run().finally(() => inFlight.delete(running))
     inFlight.add(running)
+  }
+}
+
+/** Sends a failure. Its details may not fit JSON or the size of a message: then only the code goes; or nobody can be reached any more. */
+const refuse = (reply: Reply, failure: BridgeError): void => {
+  for (const body of [failure.toBody, () => ({ error: failure.code, message: '' })]) {
+    try {
+      reply.respond(encodeJson(body.call(failure)), failure)
+      return
+    } catch {
+      // The shorter form is tried next; without a connection the asker times out.
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import { BridgeError, type ErrorBody, isErrorCode } from '@codex-bridge/contracts'
-import { RequestStrategy } from 'nats'
+import { type Msg, RequestStrategy } from 'nats'
 import { decodeJson, decodeText, encodeJson } from './codec.ts'
 import type { Bus } from './connection.ts'
 import { isNoResponders, isTimeout } from './nats.errors.ts'
@@ -13,12 +13,30 @@ export class NoRespondersError extends BridgeError {
 }
 
 /**
- * Sends a request and returns the reply's JSON text untouched.
+ * How often a command is sent again while no answer comes, in milliseconds: whoever had it in hand may have died, and nothing
+ * else tells.
+ */
+export const ASK_AGAIN_MS = 3000
+
+/** After a break of the connection whoever listens comes back at its own pace: until then "nobody" does not count, in milliseconds. */
+const REJOIN_MS = 1000
+const REJOIN_RETRY_MS = 100
+
+/**
+ * Sends a request and returns the reply's JSON text untouched. When the connection breaks before the reply, either may have
+ * been lost with it, so the request is sent again: reads change nothing, and a command under its id runs at most once.
+ * @param againMs sends it again whenever so much time has passed without an answer; the first answer counts
  * @throws NoRespondersError at once when nobody listens; BridgeError `command_timeout` when the deadline passes (the command
  * may have run), or the code the service answered with
  */
-export const requestText = async (bus: Bus, subject: string, body: unknown, timeoutMs = bus.timeoutMs): Promise<string> => {
-  const reply = await bus.nc.request(subject, encodeJson(body), { timeout: timeoutMs }).catch((error: unknown) => {
+export const requestText = async (
+  bus: Bus,
+  subject: string,
+  body: unknown,
+  timeoutMs = bus.timeoutMs,
+  againMs?: number,
+): Promise<string> => {
+  const reply = await ask(bus, subject, encodeJson(body), timeoutMs, againMs).catch((error: unknown) => {
     if (isNoResponders(error)) throw new NoRespondersError(subject)
     if (isTimeout(error)) throw new BridgeError('command_timeout', `No answer on ${subject} within ${timeoutMs} ms`)
     throw new BridgeError('bus_unavailable', undefined, { cause: error })
@@ -27,9 +45,32 @@ export const requestText = async (bus: Bus, subject: string, body: unknown, time
   return decodeText(reply.data)
 }
 
+const ask = (bus: Bus, subject: string, data: Uint8Array, timeoutMs: number, againMs: number | undefined): Promise<Msg> => {
+  const deadline = Date.now() + timeoutMs
+  let offReconnect = (): void => undefined
+  let timer: NodeJS.Timeout | undefined
+  let rejoin: NodeJS.Timeout | undefined
+  return new Promise<Msg>((resolve, reject) => {
+    const refused = (error: unknown): void => {
+      const rejoining = isNoResponders(error) && performance.now() - bus.reconnectedAt() < REJOIN_MS && Date.now() < deadline
+      clearTimeout(rejoin)
+      if (rejoining) rejoin = setTimeout(send, REJOIN_RETRY_MS)
+      else reject(error)
+    }
+    const send = () => void bus.nc.request(subject, data, { timeout: Math.max(1, deadline - Date.now()) }).then(resolve, refused)
+    offReconnect = bus.onReconnect(send)
+    if (againMs !== undefined) timer = setInterval(send, againMs)
+    send()
+  }).finally(() => {
+    offReconnect()
+    clearInterval(timer)
+    clearTimeout(rejoin)
+  })
+}
+
 /** As requestText, parsed. The shape is the caller's claim: both ends share the schema in contracts. */
-export const requestJson = async <T>(bus: Bus, subject: string, body: unknown, timeoutMs?: number): Promise<T> =>
-  JSON.parse(await requestText(bus, subject, body, timeoutMs)) as T
+export const requestJson = async <T>(bus: Bus, subject: string, body: unknown, timeoutMs?: number, againMs?: number): Promise<T> =>
+  JSON.parse(await requestText(bus, subject, body, timeoutMs, againMs)) as T
 
 /** Asks everyone who listens and returns the answers that came within `waitMs`. */
 export const requestMany = async <T>(bus: Bus, subject: string, body: unknown, waitMs: number): Promise<T[]> => {

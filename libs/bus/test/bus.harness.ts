@@ -1,5 +1,5 @@
 import type { BusRole, StoredEvent } from '@codex-bridge/contracts'
-import { type NatsOptions, type NatsServer, startNats } from '@codex-bridge/testkit'
+import { type NatsOptions, type NatsServer, startNats, waitFor } from '@codex-bridge/testkit'
 import { type Bus, type BusOptions, connectBus } from '../src/connection.ts'
 import { applyTopology } from '../src/topology.ts'
 
@@ -8,6 +8,8 @@ export type Rig = {
   server: NatsServer
   /** Connected as migrator. */
   bus: Bus
+  /** Starts the server again and waits until every connection is back: what is sent before that is dropped without a word. */
+  restart(): Promise<void>
   connect(role?: BusRole, options?: Partial<BusOptions>): Promise<Bus>
   stop(): Promise<void>
 }
@@ -26,6 +28,11 @@ export const startRig = async (options: NatsOptions = {}, login: Partial<BusOpti
     server,
     bus,
     connect,
+    restart: async () => {
+      await server.restart()
+      const open = buses.filter(({ nc }) => !nc.isClosed())
+      await Promise.all(open.map((one) => waitFor(() => one.nc.flush().then(() => true), { timeoutMs: 10_000, describe: 'a reconnect' })))
+    },
     stop: async () => {
       await Promise.all(buses.map(({ nc }) => nc.close()))
       await server.stop()

@@ -27,7 +27,10 @@ const collect = async (range: { from: number; to: number; filter?: string }) => 
   for await (const raw of readRange(rig.bus, range)) seqs.push(raw.seq)
   return seqs
 }
-const follow = (options: { from: number; filter?: string; observe?: (problem: string) => void }, handle?: (event: BridgeEvent) => Promise<void>) => {
+const follow = (
+  options: { from: number; filter?: string; observe?: (problem: string) => void },
+  handle?: (event: BridgeEvent) => Promise<void>,
+) => {
   const ending = new AbortController()
   const seen: BridgeEvent[] = []
   const running = followEvents(rig.bus, { ...options, signal: ending.signal }, async (event) => {
@@ -106,6 +109,26 @@ describe('readRange', () => {
     expect(seqs).toEqual(seqs.map((_, index) => to - 1199 + index))
   }, 15_000)
 
+  it.each([0, 3])('neither ends early nor hangs when the server crashes while it reads (pause %i ms per event)', async (pause) => {
+    const laneId = `crash-read-${pause}`
+    const to = await fill(laneId, 800)
+    const seqs: number[] = []
+    const read = async () => {
+      for await (const raw of readRange(rig.bus, { from: to - 799, to })) {
+        seqs.push(raw.seq)
+        if (pause > 0) await sleep(pause)
+        if (seqs.length === 100) {
+          await rig.server.kill('SIGKILL')
+          await rig.restart()
+        }
+      }
+      return 'ended'
+    }
+    const outcome = await read().catch(() => 'threw')
+    expect(seqs).toEqual(seqs.map((_, index) => to - 799 + index))
+    if (outcome === 'ended') expect(seqs).toHaveLength(800)
+  })
+
   it('leaves no consumer behind, also when the reader stops early', async () => {
     for await (const raw of readRange(rig.bus, { from: 1, to: await lastSeq() })) if (raw.seq > 3) break
     await waitFor(async () => (await rig.bus.jsm.streams.info('LANE_EVENTS')).state.consumer_count === 0, { describe: 'no consumer' })
@@ -125,7 +148,23 @@ describe('readLatest', () => {
     ])
     const sessions = await readLatest(rig.bus, subjects.aggregateEvents('session'))
     expect(sessions.map(({ payload }) => payload['n'])).toEqual([9])
-    expect(await readLatest(rig.bus, subjects.aggregateEvents('approval'))).toEqual([])
+    expect(await readLatest(rig.bus, 'lane.evt.nobody.*')).toEqual([])
+  })
+
+  it('is everything or fails: a crash of the server never makes it a part', async () => {
+    const lanes = 400
+    await Promise.all(Array.from({ length: lanes }, (_, index) => log.append('approval', eventOf(`many-${index}`, 1), 0)))
+    const read = () => readLatest(rig.bus, subjects.aggregateEvents('approval')).then(({ length }) => length)
+    expect(await read()).toBe(lanes)
+    for (const after of [0, 2, 5, 10]) {
+      const reading = read().catch(() => 'failed')
+      await sleep(after)
+      await rig.server.kill('SIGKILL')
+      await rig.restart()
+      const asked = performance.now()
+      expect([lanes, 'failed']).toContain(await reading)
+      expect(performance.now() - asked).toBeLessThan(5000)
+    }
   })
 })
 
@@ -183,6 +222,20 @@ describe('followEvents', () => {
     expect(following.seen).toEqual([])
   })
 
+  it('is back soon after a server that flaps, also when that hits the making of its consumer', async () => {
+    const start = (await lastSeq()) + 1
+    const following = follow({ from: start })
+    for (const after of [0, 5, 20]) {
+      await rig.server.kill('SIGKILL')
+      await rig.restart()
+      await sleep(after)
+    }
+    const seq = await append('flapping', 1)
+    await waitFor(() => following.seen.length > 0, { timeoutMs: 8000 })
+    expect(following.seen.map((event) => event.seq)).toEqual([seq])
+    await following.stop()
+  })
+
   it('misses nothing and repeats nothing over crashes of the server', async () => {
     const start = (await lastSeq()) + 1
     const following = follow({ from: start })
@@ -202,7 +255,7 @@ describe('followEvents', () => {
       await sleep(300)
       await rig.server.kill('SIGKILL')
       await sleep(100)
-      await rig.server.restart()
+      await rig.restart()
     }
     await sleep(1000)
     ending.abort()

@@ -99,9 +99,7 @@ describe('append', () => {
   it('counts to the end when many writers share one aggregate', async () => {
     const stores = [counting(), counting(await rig.connect()), counting(await rig.connect())]
     await Promise.all(
-      stores.flatMap((store) =>
-        [1, 2, 3, 4, 5].map(() => store.transact('shared', ({ state }) => draftOf('shared', (state?.n ?? 0) + 1))),
-      ),
+      stores.flatMap((store) => [1, 2, 3, 4, 5].map(() => store.transact('shared', ({ state }) => draftOf('shared', (state?.n ?? 0) + 1)))),
     )
     expect((await stored('shared')).map(({ n }) => n)).toEqual(Array.from({ length: 15 }, (_, index) => index + 1))
   })
@@ -122,8 +120,8 @@ describe('append', () => {
 describe('append while answers are lost', () => {
   it('finds its own event after a lost acknowledgement instead of storing it again', async () => {
     const proxy = await startLossyProxy(rig.server.port)
+    const bus = await rig.connect('migrator', { url: proxy.url })
     try {
-      const bus = await rig.connect('migrator', { url: proxy.url })
       const log = new EventLog(bus)
       const first = await log.append('lane', eventOf('lost-ack', 1), 0)
       const losing = proxy.loseAnswers(300)
@@ -138,14 +136,16 @@ describe('append while answers are lost', () => {
       const raw = await rig.bus.jsm.streams.getMessage('LANE_EVENTS', { seq })
       expect(raw.time.getTime() - new Date(event.ts).getTime()).toBeLessThan(300)
     } finally {
+      await bus.nc.close()
       await proxy.close()
     }
   })
 
   it('reports a conflict when another writer was faster while the answer was lost', async () => {
     const proxy = await startLossyProxy(rig.server.port)
+    const bus = await rig.connect('migrator', { url: proxy.url })
     try {
-      const log = new EventLog(await rig.connect('migrator', { url: proxy.url }))
+      const log = new EventLog(bus)
       const first = await log.append('lane', eventOf('beaten', 1), 0)
       await new EventLog(rig.bus).append('lane', eventOf('beaten', 2), first)
       const losing = proxy.loseAnswers(200)
@@ -154,6 +154,7 @@ describe('append while answers are lost', () => {
       expect(outcome).toMatchObject({ status: 'rejected', reason: { name: 'ConflictError' } })
       expect((await stored('beaten')).map(({ n }) => n)).toEqual([1, 2])
     } finally {
+      await bus.nc.close()
       await proxy.close()
     }
   })
@@ -180,7 +181,7 @@ describe('append over crashes of the server', () => {
       await sleep(250)
       await rig.server.kill('SIGKILL')
       await sleep(100)
-      await rig.server.restart()
+      await rig.restart()
     }
     const before = acknowledged.size
     await sleep(1200)
@@ -204,7 +205,7 @@ describe('append over crashes of the server', () => {
     await expect(log.append('lane', eventOf('hasty', 1), 0, { patienceMs: 500 })).rejects.toMatchObject({ code: 'bus_unavailable' })
     expect(performance.now() - started).toBeLessThan(8000)
     await expect(log.last('hasty', 'lane')).rejects.toMatchObject({ code: 'bus_unavailable' })
-    await rig.server.restart()
+    await rig.restart()
     expect(await patient).toBeGreaterThan(0)
     expect((await stored('patient')).map(({ n }) => n)).toEqual([1])
   })

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { BUCKETS } from '@codex-bridge/contracts'
-import { isAlive, spawnProcess, waitFor } from '@codex-bridge/testkit'
+import { spawnProcess, waitFor } from '@codex-bridge/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Bus } from '../src/connection.ts'
 import { runAsLeader } from '../src/leader.ts'
@@ -18,6 +18,13 @@ afterEach(() => vi.useRealTimers())
 const holderOf = (id: string, instance = `${id}-run`): LeaseHolder => ({ id, instance, host: 'here', pid: process.pid, startTime: null })
 const tableOf = (id: string, isDead: (holder: LeaseHolder) => boolean = () => false, bus: Bus = rig.bus) =>
   LeaseTable.open(bus, holderOf(id), isDead)
+const lives = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
 const never = () => {
   throw new Error('the lease was reported lost')
 }
@@ -25,7 +32,8 @@ const never = () => {
 /** The bucket's time to live, shortened so that the test need not wait for the real one. */
 const withTtl = async (ms: number, test: () => Promise<void>) => {
   const stream = `KV_${BUCKETS.leases}`
-  const setAge = (age: number) => rig.bus.jsm.streams.update(stream, { max_age: age * 1_000_000, duplicate_window: Math.min(age, 120_000) * 1_000_000 })
+  const setAge = (age: number) =>
+    rig.bus.jsm.streams.update(stream, { max_age: age * 1_000_000, duplicate_window: Math.min(age, 120_000) * 1_000_000 })
   await setAge(ms)
   try {
     await test()
@@ -72,7 +80,7 @@ describe('a lease', () => {
     const script = fileURLToPath(new URL('lease.process.mjs', import.meta.url))
     const child = await spawnProcess({ command: process.execPath, args: [script, rig.server.url, 'lane.dead'] })
     await waitFor(() => child.output().includes('held'), { timeoutMs: 10_000 })
-    const prover = await tableOf('prover', (holder) => holder.id === 'child' && !isAlive(holder.pid))
+    const prover = await tableOf('prover', (holder) => holder.id === 'child' && !lives(holder.pid))
     expect(await prover.acquire('lane.dead', never)).toBeUndefined()
     child.kill('SIGKILL')
     await child.exited
@@ -107,7 +115,7 @@ describe('a lease', () => {
       const epoch = lease?.epoch
       await rig.server.kill('SIGKILL')
       await sleep(2200)
-      await rig.server.restart()
+      await rig.restart()
       await waitFor(async () => (await (await tableOf('other')).holder('lane.kept'))?.id === 'keeper', { timeoutMs: 10_000 })
       expect([lease?.state(), lease?.epoch]).toEqual(['held', epoch])
       await lease?.release()
@@ -131,7 +139,7 @@ describe('a lease', () => {
     await taken?.release()
   })
 
-  it('turns unsure by the holder\'s own clock when nothing is confirmed any more', async () => {
+  it("turns unsure by the holder's own clock when nothing is confirmed any more", async () => {
     const table = await tableOf('unsure-holder')
     const lease = await table.acquire('lane.unsure', never)
     const start = performance.now()
@@ -175,7 +183,12 @@ describe('runAsLeader', () => {
     const problems: unknown[] = []
     let terms = 0
     const running = runAsLeader(
-      { table: await tableOf('clumsy'), role: 'clumsy', signal: ending.signal, observe: (_event, problem) => problem && problems.push(problem) },
+      {
+        table: await tableOf('clumsy'),
+        role: 'clumsy',
+        signal: ending.signal,
+        observe: (_event, problem) => problem && problems.push(problem),
+      },
       async () => {
         terms += 1
         if (terms === 1) throw new Error('oops')

@@ -1,18 +1,25 @@
-import { connect, createServer, type Socket } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 
 /** A TCP relay that can let requests through while every answer to them is lost. */
 export type LossyProxy = {
   url: string
   /** From now on nothing comes back; `ms` later every connection is cut and the next ones work again. */
   loseAnswers(ms: number): Promise<void>
+  /** Cuts every connection and takes no new one for `ms`. */
+  refuse(ms: number): Promise<void>
   close(): Promise<void>
 }
 
 export const startLossyProxy = async (port: number): Promise<LossyProxy> => {
   let losing = false
+  let refusing = false
   const pairs = new Set<Socket>()
   const server = createServer((client) => {
+    if (refusing) {
+      client.destroy()
+      return
+    }
     const upstream = connect(port, '127.0.0.1')
     for (const socket of [client, upstream]) {
       pairs.add(socket)
@@ -36,6 +43,12 @@ export const startLossyProxy = async (port: number): Promise<LossyProxy> => {
       await new Promise((resolve) => setTimeout(resolve, ms))
       losing = false
       for (const socket of pairs) socket.destroy()
+    },
+    refuse: async (ms) => {
+      refusing = true
+      for (const socket of pairs) socket.destroy()
+      await new Promise((resolve) => setTimeout(resolve, ms))
+      refusing = false
     },
     close: async () => {
       for (const socket of pairs) socket.destroy()

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { type Aggregate, AGGREGATES, ApprovalRequests, BUCKETS, BUS_ROLES, type BusRole, STREAMS, subjects } from '@codex-bridge/contracts'
+import { AGGREGATES, type Aggregate, ApprovalRequests, BUCKETS, BUS_ROLES, type BusRole, STREAMS, subjects } from '@codex-bridge/contracts'
 import { findExecutable, freePort, waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Bus } from '../src/connection.ts'
@@ -28,7 +28,9 @@ const as = (role: BusRole): Bus => {
 
 beforeAll(async () => {
   expect(findExecutable('nats-server')).toBeDefined()
-  const configText = renderServerConfig({ host: '127.0.0.1', port: await freePort(), storeDir: '/nonexistent', passwords, version: '2.9.10' })
+  const text = renderServerConfig({ host: '127.0.0.1', port: await freePort(), storeDir: 'x', passwords, version: '2.9.10' })
+  // The directory is given on the command line, and the server refuses to be told twice.
+  const configText = text.replace(/ *store_dir: "x"\n/, '')
   rig = await startRig({ configText }, login('migrator'))
   for (const role of BUS_ROLES) buses.set(role, await rig.connect(role, { ...login(role), timeoutMs: 2000 }))
 })
@@ -50,24 +52,30 @@ describe('with the rendered server configuration', () => {
   it('refuses a wrong password and none', async () => {
     for (const wrong of [{ user: 'gateway', password: 'wrong' }, {}]) {
       const connecting = rig.connect('gateway', { user: undefined, password: undefined, ...wrong })
-      const outcome = await Promise.race([connecting.catch(() => 'refused'), new Promise((resolve) => setTimeout(() => resolve('waiting'), 1000))])
+      const outcome = await Promise.race([
+        connecting.catch(() => 'refused'),
+        new Promise((resolve) => setTimeout(() => resolve('waiting'), 1000)),
+      ])
       expect(['refused', 'waiting']).toContain(outcome)
     }
   })
 
-  it.each(BUS_ROLES.filter((role) => role !== 'migrator'))('%s can do at start what every service does: verify, read, follow', async (role) => {
-    const bus = as(role)
-    await verifyTopology(bus)
-    expect((await readLatest(bus, subjects.aggregateEvents('lane'))).length).toBeGreaterThan(0)
-    const ending = new AbortController()
-    const seen: number[] = []
-    const running = followEvents(bus, { from: 1, signal: ending.signal }, async ({ seq }) => {
-      seen.push(seq)
-    })
-    await waitFor(() => seen.length >= 3)
-    ending.abort()
-    await running
-  })
+  it.each(BUS_ROLES.filter((role) => role !== 'migrator'))(
+    '%s can do at start what every service does: verify, read, follow',
+    async (role) => {
+      const bus = as(role)
+      await verifyTopology(bus)
+      expect((await readLatest(bus, subjects.aggregateEvents('lane'))).length).toBeGreaterThan(0)
+      const ending = new AbortController()
+      const seen: number[] = []
+      const running = followEvents(bus, { from: 1, signal: ending.signal }, async ({ seq }) => {
+        seen.push(seq)
+      })
+      await waitFor(() => seen.length >= 3)
+      ending.abort()
+      await running
+    },
+  )
 
   it.each(['lane-registry', 'session-runner', 'approvals', 'webhook-dispatcher'] as const)('%s can hold a lease', async (role) => {
     const holder = { id: role, instance: role, host: 'h', pid: 1, startTime: null }

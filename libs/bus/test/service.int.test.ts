@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BridgeError } from '@codex-bridge/contracts'
+import { waitFor } from '@codex-bridge/testkit'
 import { Type } from 'typebox'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { RawJson, type ServedRequest, serve, serveSubject } from '../src/service.endpoint.ts'
 import { NoRespondersError, requestJson, requestMany, requestText } from '../src/service.request.ts'
 import { type Rig, startRig } from './bus.harness.ts'
+import { startLossyProxy } from './lossy.proxy.ts'
 
 let rig: Rig
 beforeAll(async () => {
@@ -170,14 +172,79 @@ describe('a request', () => {
       expect(['bus_unavailable', 'command_timeout']).toContain((error as BridgeError).code)
       expect(performance.now() - started).toBeLessThan(3000)
     } finally {
-      await rig.server.restart()
+      await rig.restart()
+    }
+  })
+})
+
+describe('a request after a break of the connection', () => {
+  it('waits for a service that comes back later than its asker, and soon tells where there is none', async () => {
+    const proxy = await startLossyProxy(rig.server.port)
+    const service = await rig.connect('migrator', { url: proxy.url })
+    const endpoints = serveSubject(service, 'lane.cmd.session.later', Requests, { echo: handlers('later').echo })
+    try {
+      const client = await rig.connect()
+      const returned = proxy.refuse(300)
+      await client.nc.reconnect()
+      await waitFor(() => client.connected() && client.reconnectedAt() > 0)
+      expect(await requestJson(client, 'lane.cmd.session.later.echo', { text: 'x' }, 3000)).toEqual({ text: 'x', name: 'later' })
+      const asked = performance.now()
+      await expect(requestJson(client, 'lane.cmd.session.nobody.echo', { text: 'x' }, 3000)).rejects.toBeInstanceOf(NoRespondersError)
+      expect(performance.now() - asked).toBeLessThan(1500)
+      await returned
+    } finally {
+      await endpoints.stop()
+      await service.nc.close()
+      await proxy.close()
+    }
+  })
+})
+
+describe('a request that is sent again', () => {
+  it('is answered although the server crashed under it', async () => {
+    let ran = 0
+    const service = await rig.connect()
+    const endpoints = serveSubject(service, 'lane.cmd.session.again', Requests, {
+      slow: async () => {
+        ran += 1
+        await sleep(300)
+        return { ran }
+      },
+    })
+    try {
+      const client = await rig.connect()
+      const asking = requestJson<{ ran: number }>(client, 'lane.cmd.session.again.slow', { ms: 0 }, 8000, 1000)
+      await waitFor(() => ran === 1)
+      await rig.server.kill('SIGKILL')
+      await rig.restart()
+      expect((await asking).ran).toBeGreaterThan(0)
+    } finally {
+      await endpoints.stop()
+    }
+  })
+
+  it('reaches another instance when the one that took it is gone without a word', async () => {
+    const dying = await rig.connect()
+    const hanging = await serve(dying, about('approvals'), Requests, { ...handlers('dying'), slow: () => new Promise(() => undefined) })
+    const client = await rig.connect()
+    const asking = requestJson<{ ms: number }>(client, 'lane.cmd.approvals.slow', { ms: 1 }, 5000, 300)
+    await sleep(100)
+    await dying.nc.close()
+    const endpoints = await serve(rig.bus, about('approvals'), Requests, handlers('next'))
+    try {
+      expect(await asking).toEqual({ ms: 1 })
+    } finally {
+      await Promise.all([endpoints.stop(), hanging.stop(10)])
     }
   })
 })
 
 describe('serveSubject', () => {
   it('answers the verbs of one owner, and only those', async () => {
-    const endpoints = serveSubject(rig.bus, 'lane.cmd.session.a', Requests, { echo: handlers('owner').echo, refuse: handlers('owner').refuse })
+    const endpoints = serveSubject(rig.bus, 'lane.cmd.session.a', Requests, {
+      echo: handlers('owner').echo,
+      refuse: handlers('owner').refuse,
+    })
     try {
       expect(await requestJson(rig.bus, 'lane.cmd.session.a.echo', { text: 'x' })).toEqual({ text: 'x', name: 'owner' })
       await expect(requestJson(rig.bus, 'lane.cmd.session.a.refuse', {})).rejects.toMatchObject({ code: 'lane_exists' })

@@ -146,7 +146,7 @@ it('goes on after a crash of the server, and loses no job that was taken', async
   await rig.server.kill('SIGKILL')
   const publishing = queue.publish(subject, { n: 2 }, 'outage:2')
   await sleep(200)
-  await rig.server.restart()
+  await rig.restart()
   await publishing
   await waitFor(async () => (await left(subject)) === 0, { timeoutMs: 10_000, describe: 'an empty queue' })
   expect(new Set(seen)).toEqual(new Set([1, 2]))

@@ -6,7 +6,7 @@ import { keys } from './keys.ts'
 /** What is stored of a lane: ready JSON texts, so that a read is one lookup and no serialisation. */
 export type Snapshot = {
   laneId: string
-  /** Stream sequence of the newest event in it: an older snapshot never replaces a newer one. */
+  /** Grows with every event that is in it: an older snapshot never replaces a newer one. */
   seq: number
   /** Sorts the index; the lane's creation time. */
   createdAt: string
@@ -23,10 +23,19 @@ if tonumber(ARGV[1]) <= seq then return 0 end
 redis.call('HSET', KEYS[1], 'seq', ARGV[1], 'lane', ARGV[2], 'session', ARGV[3], 'member', ARGV[4])
 return 1`
 
+/** Takes a snapshot out in one step, so that one written right behind it stays. Returns its place in the index. */
+const TAKE_OUT = `
+local member = redis.call('HGET', KEYS[1], 'member')
+redis.call('DEL', KEYS[1])
+return member`
+
 /** Lanes per round trip while a filtered list is being read. */
 const BATCH = 200
 
-type WithScript = Redis & { writeSnapshot(key: string, seq: number, lane: string, session: string, member: string): Promise<number> }
+type WithScript = Redis & {
+  writeSnapshot(key: string, seq: number, lane: string, session: string, member: string): Promise<number>
+  takeOutSnapshot(key: string): Promise<string | null>
+}
 
 const CURSOR = /^[0-9TZ:.-]{10,40}\|[A-Za-z0-9_-]{1,64}$/
 
@@ -36,6 +45,7 @@ export class SnapshotStore {
 
   constructor(redis: Redis) {
     redis.defineCommand('writeSnapshot', { numberOfKeys: 1, lua: WRITE_IF_NEWER })
+    redis.defineCommand('takeOutSnapshot', { numberOfKeys: 1, lua: TAKE_OUT })
     this.#redis = redis as WithScript
   }
 
@@ -58,12 +68,10 @@ export class SnapshotStore {
   /** Takes a deleted lane out. */
   async remove(laneId: string, checkpoint: number): Promise<void> {
     await guarded(async () => {
-      const member = await this.#redis.hget(keys.lane(laneId), 'member')
-      await Promise.all([
-        this.#redis.del(keys.lane(laneId)),
-        ...(member ? [this.#redis.zrem(keys.index, member)] : []),
-        this.#redis.set(keys.checkpoint, String(checkpoint)),
-      ])
+      const taken = this.#redis.takeOutSnapshot(keys.lane(laneId))
+      const checked = this.#redis.set(keys.checkpoint, String(checkpoint))
+      const [member] = await Promise.all([taken, checked])
+      if (member !== null) await this.#redis.zrem(keys.index, member)
     })
   }
 
@@ -80,18 +88,23 @@ export class SnapshotStore {
 
   /** Forgets everything: what is here belongs to another event log. */
   async clear(): Promise<void> {
-    await this.prune(new Set())
+    await this.prune(() => false)
     await guarded(() => this.#redis.del(keys.index, keys.checkpoint))
   }
 
-  /** Removes every lane that is not in the set: what a lost deletion left behind. */
-  async prune(laneIds: ReadonlySet<string>): Promise<void> {
+  /**
+   * Removes every lane that is not kept: what a lost deletion left behind. `keeps` is asked right before each removal, so a
+   * lane that was made meanwhile stays.
+   */
+  async prune(keeps: (laneId: string) => boolean): Promise<void> {
     await guarded(async () => {
       const members = await this.#redis.zrange(keys.index, '0', '-1')
-      for (const member of members) {
-        const laneId = member.slice(member.indexOf('|') + 1)
-        if (laneIds.has(laneId)) continue
-        await Promise.all([this.#redis.del(keys.lane(laneId)), this.#redis.zrem(keys.index, member)])
+      const current = await Promise.all(members.map((member) => this.#redis.hget(keys.lane(laneIdOf(member)), 'member')))
+      for (const [index, member] of members.entries()) {
+        const laneId = laneIdOf(member)
+        if (!keeps(laneId)) await Promise.all([this.#redis.del(keys.lane(laneId)), this.#redis.zrem(keys.index, member)])
+        // A lane made anew under an old id has another place than its predecessor.
+        else if (current[index] !== member) await this.#redis.zrem(keys.index, member)
       }
     })
   }
@@ -117,7 +130,7 @@ export class SnapshotStore {
     let from = query.cursor === undefined ? '+' : `(${query.cursor}`
     for (;;) {
       const members = await guarded(() => this.#redis.zrange(keys.index, from, '-', 'BYLEX', 'REV', 'LIMIT', 0, BATCH))
-      const found = await Promise.all(members.map((member) => this.lane(member.slice(member.indexOf('|') + 1))))
+      const found = await Promise.all(members.map((member) => this.lane(laneIdOf(member))))
       for (const [index, text] of found.entries()) {
         if (text === undefined || (query.accepts && !query.accepts(text))) continue
         // One more than asked for tells that there is a next page, which starts after the last one shown.
@@ -133,9 +146,11 @@ export class SnapshotStore {
   /** JSON texts of every session. */
   async sessions(): Promise<string[]> {
     const members = await guarded(() => this.#redis.zrange(keys.index, '+', '-', 'BYLEX', 'REV'))
-    const texts = await Promise.all(members.map((member) => this.session(member.slice(member.indexOf('|') + 1))))
+    const texts = await Promise.all(members.map((member) => this.session(laneIdOf(member))))
     return texts.filter((text) => text !== undefined)
   }
 }
+
+const laneIdOf = (member: string): string => member.slice(member.indexOf('|') + 1)
 
 const memberBefore = (members: string[], index: number, from: string): string => members[index - 1] ?? from.slice(1)

@@ -62,7 +62,7 @@ test('raw sends hostile paths, hosts, origins and bodies as they are', async () 
 })
 
 test('a raw socket sends exact bytes and returns the reply', async () => {
-  const kept = await rawSocket(port, `GET /a HTTP/1.1\r\nHost: h\r\nX-A: 1\r\n\r\n`)
+  const kept = await rawSocket(port, 'GET /a HTTP/1.1\r\nHost: h\r\nX-A: 1\r\n\r\n')
   expect(kept).toMatch(/^HTTP\/1\.1 200 OK\r\n/)
   expect(kept).toContain('"x-a":"1"')
   expect(await rawSocket(port, 'nonsense\r\n\r\n')).toMatch(/^HTTP\/1\.1 400/)

@@ -23,7 +23,48 @@ const draft = (type: ApprovalEventType, state: ApprovalsState, approval: Approva
   epoch: approval.epoch,
   ...(approval.decidedBy !== null && type === 'lane.approval.resolved' && { commandId: approval.decidedBy }),
   payload: { approvalId: approval.approvalId, kind: approval.kind, reason: approval.reason, status: approval.status, approval, ...extra },
-  state,
+  state: fitted(state),
+})
+
+/** What all approvals of a lane may take together in the state, which every event of theirs carries, in bytes. */
+const STATE_BYTES = 128 * 1024
+/** A decision with its answers, in bytes: it is stored with its approval. */
+const DECISION_BYTES = 16 * 1024
+const REASON_CHARS = 200
+
+const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value) ?? '')
+
+/**
+ * Keeps the state within its bounds: pending approvals before ended ones and newer before older keep what was asked and
+ * answered; of the others the event that raised or ended them has it.
+ */
+const fitted = (state: ApprovalsState): ApprovalsState => {
+  let room = STATE_BYTES
+  const kept = (approvals: Approval[]): Approval[] =>
+    approvals
+      .toReversed()
+      .map((approval) => {
+        const bytes = bytesOf(approval)
+        room -= bytes
+        return room >= 0 ? approval : slim(approval, bytes)
+      })
+      .toReversed()
+  const pending = kept(state.pending)
+  return { ...state, pending, ended: kept(state.ended) }
+}
+
+const slim = (approval: Approval, bytes: number): Approval => ({
+  ...approval,
+  reason: approval.reason.slice(0, REASON_CHARS),
+  request: {
+    ...(typeof approval.request['method'] === 'string' && { method: approval.request['method'] }),
+    truncated: true,
+    originalBytes: approval.request['originalBytes'] ?? bytes,
+  },
+  decision: approval.decision && {
+    decision: approval.decision.decision,
+    ...(approval.decision.scope && { scope: approval.decision.scope }),
+  },
 })
 
 /** Moves an approval from pending to ended, or changes an ended one, keeping the list short. */
@@ -53,14 +94,23 @@ export const decideFromSession = (
 ): ApprovalDraft | undefined => {
   const session = event.state as unknown as SessionState
   const known = version.state
+  // An event of the lane's predecessor, read again: its approvals ended with it.
+  if (known && known.incarnation !== session.incarnation && event.seq <= known.appliedSeq) return
   const state = known?.incarnation === session.incarnation ? known : emptyState(event.laneId, session.incarnation)
   if (event.type === 'lane.session.request.raised' && event.seq > state.appliedSeq) return requested(state, event, now, expiresAt)
   const open = new Set(session.requests.map(({ approvalId }) => approvalId))
   const over = (approval: Approval) => approval.kind !== 'manual' && approval.raisedSeq < event.seq && !open.has(approval.approvalId)
   const orphan = state.pending.find(over)
-  if (orphan) return orphaned(state, orphan, now, String(event.payload['reason'] ?? event.type))
+  if (orphan) return orphaned(state, orphan, now, reasonOf(event))
   const waiting = state.ended.find((approval) => approval.delivery === 'pending' && over(approval))
   return waiting && delivered(state, waiting, event, now)
+}
+
+/** Why a request is over, in a word: the session's reason is a text in some events and a code with a message in others. */
+const reasonOf = ({ payload, type }: BridgeEvent): string => {
+  const reason = payload['reason']
+  const code = reason !== null && typeof reason === 'object' ? (reason as { code?: unknown }).code : reason
+  return typeof code === 'string' ? code : type
 }
 
 const requested = (state: ApprovalsState, event: BridgeEvent, now: string, expiresAt: string | null): ApprovalDraft => {
@@ -79,7 +129,7 @@ const requested = (state: ApprovalsState, event: BridgeEvent, now: string, expir
     itemId: raised.itemId,
     epoch: event.epoch ?? 0,
     raisedSeq: event.seq,
-    request: raised.request,
+    request: raised.request ?? {},
     availableDecisions: raised.availableDecisions,
     decision: null,
     decidedBy: null,
@@ -104,7 +154,7 @@ const delivered = (state: ApprovalsState, approval: Approval, event: BridgeEvent
     const ended: Approval = { ...approval, delivery: 'delivered', deliveredAt: now }
     return draft('lane.approval.delivered', withEnded(state, ended), ended)
   }
-  const ended: Approval = { ...approval, delivery: 'lost', endedReason: String(event.payload['reason'] ?? event.type) }
+  const ended: Approval = { ...approval, delivery: 'lost', endedReason: reasonOf(event) }
   return draft('lane.approval.orphaned', withEnded(state, ended), ended)
 }
 
@@ -164,6 +214,7 @@ const decisionOf = (approval: Approval, { action, body }: DecideRequest): Decisi
   if (decision === 'approve' && approval.kind === 'user_input' && !body.answers) {
     throw invalid('/answers', 'questions are approved by answering them: {"<question id>": ["<answer>"]}')
   }
+  if (bytesOf(body) > DECISION_BYTES) throw invalid('/', `the decision is over ${DECISION_BYTES} bytes`)
   const schema = approval.request['requestedSchema'] as { required?: unknown[] } | undefined
   if (decision === 'approve' && approval.kind === 'mcp_elicitation' && !body.content && (schema?.required?.length ?? 0) > 0) {
     throw invalid('/content', 'the form has required fields')

@@ -45,9 +45,12 @@ export class ApprovalKeeper {
     }
   }
 
+  /** @throws BridgeError `lane_not_found` */
   async list({ laneId }: ApprovalRequest<'list'>): Promise<{ approvals: Approval[]; nextCursor: null }> {
-    const [{ state }, lane] = await Promise.all([this.#store.load(laneId), this.#options.log.last(laneId, 'lane')])
-    const current = state?.incarnation === (lane?.state as { incarnation?: string } | undefined)?.incarnation ? state : undefined
+    const [{ state }, event] = await Promise.all([this.#store.load(laneId), this.#options.log.last(laneId, 'lane')])
+    const lane = event?.state as LaneState | undefined
+    if (!lane || lane.deleted) throw new BridgeError('lane_not_found', `No lane ${laneId}`)
+    const current = state?.incarnation === lane.incarnation ? state : undefined
     return {
       approvals: [...(current?.pending ?? []), ...(current?.ended ?? [])].sort((left, right) => left.raisedSeq - right.raisedSeq),
       nextCursor: null,

@@ -79,7 +79,7 @@ export class ScriptedLog implements LogSource {
   async extent(): Promise<LogExtent> {
     await tick()
     if (!this.up) throw new Error('down')
-    return { firstSeq: this.firstSeq, lastSeq: this.lastSeq, created: this.created }
+    return { firstSeq: this.firstSeq, lastSeq: this.lastSeq, created: this.created, meanBytes: 100 }
   }
 
   async *read({ from, to, laneId }: LogRange): AsyncGenerator<RawEvent[]> {

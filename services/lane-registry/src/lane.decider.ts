@@ -16,6 +16,15 @@ import { seenOf, type ThreadFacts } from './thread.seen.ts'
 /** A command as a decider needs it: who retries what, and when it is. */
 export type Command = { commandId: string; fingerprint: string; now: string }
 
+/** What a client may say about a lane, in bytes: every event of the lane carries it, so it must leave room for the news. */
+const DESCRIPTION_BYTES = 64 * 1024
+
+/** How much of a reason is kept: it is in the payload and in the state, of this event and of all that follow. */
+const REASON_CHARS = 4096
+const EVIDENCE_BYTES = 16 * 1024
+
+const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value) ?? '')
+
 type LaneDraft = Draft<LaneState> & { type: LaneEventType }
 
 const draft = (
@@ -44,10 +53,21 @@ export const knownCommand = (state: { commands: CommandRecord[] } | undefined, c
 const remember = (commands: CommandRecord[], command: Command, verb: string): CommandRecord[] =>
   rememberCommand(commands, { commandId: command.commandId, fingerprint: command.fingerprint, verb, answer: {} })
 
+/** A reason cut to what fits; the event that caused it has the whole. */
+const bounded = (reason: StatusReason | null): StatusReason | null => {
+  if (reason === null) return null
+  const evidence = bytesOf(reason.details)
+  return {
+    ...reason,
+    message: reason.message.length > REASON_CHARS ? `${reason.message.slice(0, REASON_CHARS)}…` : reason.message,
+    ...(evidence > EVIDENCE_BYTES && { details: { truncated: true, originalBytes: evidence } }),
+  }
+}
+
 /**
  * Creates a lane, or a new incarnation of a deleted one.
- * @returns undefined when this very command created it before
- * @throws BridgeError `lane_exists`
+ * @returns undefined when this very command created it before, also when it was deleted since
+ * @throws BridgeError `lane_exists`, `validation_error` for a description over the limit
  */
 export const decideCreate = (
   version: Version<LaneState>,
@@ -56,8 +76,8 @@ export const decideCreate = (
   incarnation: string,
   command: Command,
 ): LaneDraft | undefined => {
+  if (knownCommand(version.state, command)) return
   if (version.state && !version.state.deleted) {
-    if (knownCommand(version.state, command)) return
     throw new BridgeError('lane_exists', `Lane ${laneId} exists`, {
       details: { laneId, status: version.state.status, threadId: version.state.threadId },
     })
@@ -86,6 +106,11 @@ export const decideCreate = (
     deleted: false,
     appliedSeq: version.seq,
     commands: remember([], command, 'create-lane'),
+  }
+  const bytes = bytesOf(body)
+  if (bytes > DESCRIPTION_BYTES) {
+    const message = `${bytes} bytes of description; ${DESCRIPTION_BYTES} are allowed in all`
+    throw new BridgeError('validation_error', message, { details: [{ path: '/', message }] })
   }
   return draft('lane.created', state, { title: state.title, repoRoot: state.repoRoot, projectId: state.projectId }, null, command.commandId)
 }
@@ -128,7 +153,7 @@ export const decideFromEvent = (version: Version<LaneState>, event: BridgeEvent,
     threadId,
     ...(threadId !== lane.threadId && { thread: null }),
     status: after.status,
-    statusReason: after.reason,
+    statusReason: bounded(after.reason),
     statusSince: after.status === before.status ? lane.statusSince : now,
     updatedAt: now,
     appliedSeq: event.seq,
@@ -222,10 +247,15 @@ export const decideCorrection = (
   const state: LaneState = {
     ...lane,
     status,
-    statusReason: reason,
+    statusReason: bounded(reason),
     statusSince: now,
     updatedAt: now,
     appliedSeq: Math.max(lane.appliedSeq, version.seq),
   }
-  return draft(statusEventType(status) as LaneEventType, state, { from: lane.status, to: status, reason, cause: null }, null)
+  return draft(
+    statusEventType(status) as LaneEventType,
+    state,
+    { from: lane.status, to: status, reason: state.statusReason, cause: null },
+    null,
+  )
 }

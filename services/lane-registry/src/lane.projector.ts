@@ -24,7 +24,7 @@ const WAIT_OUT = { patienceMs: Number.POSITIVE_INFINITY } as const
 const CHECKPOINT_KEY = 'checkpoint.lane-registry'
 
 type Waiter = { seq: number; resolve: () => void }
-type Entry = Partial<Record<Aggregate, { state: unknown; seq: number; at: string }>>
+type Entry = Partial<Record<Aggregate, { state: unknown; seq: number }>>
 
 /**
  * Folds the event log, in order, into the present state of every lane, and keeps Redis equal to it. On the way it is the
@@ -45,6 +45,8 @@ export class LaneProjector {
   #waiters: Waiter[] = []
   #copying: Promise<void> = Promise.resolve()
   #copyBroken = true
+  /** Redis is being written anew: events folded meanwhile are copied, but no checkpoint vouches for the copy yet. */
+  #repairing = false
   #leading = false
 
   constructor(bus: Bus, log: EventLog, store: SnapshotStore, logger: Logger) {
@@ -85,7 +87,6 @@ export class LaneProjector {
       session: entry.session?.state as SessionState | undefined,
       approvals: entry.approval?.state as ApprovalsState | undefined,
       seq: Math.max(...Object.values(entry).map(({ seq }) => seq)),
-      sessionAt: entry.session?.at,
     }
   }
 
@@ -176,21 +177,30 @@ export class LaneProjector {
     const aggregate = aggregateOf(event.type)
     const entry = this.#entries.get(event.laneId) ?? {}
     if ((entry[aggregate]?.seq ?? 0) >= event.seq) return
-    entry[aggregate] = { state: event.state, seq: event.seq, at: event.ts }
+    entry[aggregate] = { state: event.state, seq: event.seq }
     this.#entries.set(event.laneId, entry)
   }
 
   /** Writes one lane to Redis behind what is being written already. A failure is repaired as a whole by the upkeep. */
   #copy(laneId: string, checkpoint: number): void {
-    if (this.#copyBroken) return
-    const write = this.#write(laneId, checkpoint)
+    if (this.#copyBroken && !this.#repairing) return
+    const write = this.#write(laneId, this.#repairing ? 0 : checkpoint)
     this.#copying = Promise.all([this.#copying, write]).then(
       () => undefined,
       (error: unknown) => {
         if (!this.#copyBroken) this.#logger.warn({ err: error }, 'Redis is behind and will be written anew')
         this.#copyBroken = true
+        this.#repairing = false
       },
     )
+  }
+
+  /**
+   * Grows with every event folded into the lane. The highest sequence would not: a derived event is known before those that
+   * were stored ahead of it are folded, and what they change would not be written over it.
+   */
+  #versionOf(laneId: string): number {
+    return Object.values(this.#entries.get(laneId) ?? {}).reduce((sum, { seq }) => sum + seq, 0)
   }
 
   #write(laneId: string, checkpoint: number): Promise<void> {
@@ -199,7 +209,7 @@ export class LaneProjector {
     return this.#store.write(
       {
         laneId,
-        seq: aggregates.seq,
+        seq: this.#versionOf(laneId),
         createdAt: aggregates.lane.createdAt,
         lane: JSON.stringify(laneView(aggregates)),
         session: aggregates.session ? JSON.stringify(sessionView(aggregates)) : null,
@@ -219,13 +229,26 @@ export class LaneProjector {
     const checkpoint = await this.#store.checkpoint()
     if (!this.#copyBroken && checkpoint !== undefined && checkpoint >= written) return
     if (checkpoint !== undefined && checkpoint > (await this.#log.extent()).lastSeq) await this.#store.clear()
-    // Cleared first: events folded while this runs are copied as usual, and newer ones win by their sequence.
-    this.#copyBroken = false
-    const lanes = this.all().map(({ lane }) => lane.laneId)
-    for (const laneId of lanes) await this.#write(laneId, 0)
-    await this.#store.prune(new Set(lanes))
-    await this.#store.advance(this.#processed)
-    this.#logger.info({ lanes: lanes.length, checkpoint: this.#processed }, 'Redis written anew')
+    this.#copyBroken = true
+    this.#repairing = true
+    try {
+      const lanes = this.all().map(({ lane }) => lane.laneId)
+      // Events folded while this runs are copied as usual, and newer snapshots win by their sequence.
+      for (const laneId of lanes) await this.#write(laneId, 0)
+      await this.#store.prune((laneId) => this.get(laneId) !== undefined)
+      await this.#copying
+      // A copy that failed on the way has ended the repair; the next upkeep begins anew.
+      if (!this.#repairing) return
+      this.#copyBroken = false
+      this.#repairing = false
+      await this.#store.advance(this.#processed)
+      this.#logger.info({ lanes: lanes.length, checkpoint: this.#processed }, 'Redis written anew')
+    } catch (error) {
+      this.#copyBroken = true
+      throw error
+    } finally {
+      this.#repairing = false
+    }
   }
 
   #wake(): void {

@@ -103,6 +103,9 @@ export class LaneReader {
     view: (aggregates: LaneAggregates) => unknown,
   ): Promise<RawJson> {
     await this.caughtUp(minSeq)
+    // While Redis is behind the projection, the projection answers: a reader must find what it wrote.
+    const known = this.#projector.leading && !this.#projector.copied ? this.#projector.get(laneId) : undefined
+    if (known) return new RawJson(JSON.stringify(view(known)))
     const text = await stored().catch((error: unknown) => {
       if (error instanceof BridgeError && error.code === 'store_unavailable') return
       throw error
@@ -110,7 +113,7 @@ export class LaneReader {
     return text === undefined ? new RawJson(JSON.stringify(view(await this.aggregates(laneId)))) : new RawJson(text)
   }
 
-  /** Resolves when reads show everything up to a sequence, or after a while. */
+  /** Waits, not for long, until what is read shows everything up to a sequence. */
   async caughtUp(minSeq: number): Promise<void> {
     if (minSeq <= 0) return
     if (this.#projector.leading) {

@@ -11,7 +11,7 @@ import {
   type StartVisibleResult,
   type StatusReason,
 } from '@codex-bridge/contracts'
-import { fingerprint, type Logger, laneIdOfCommand, stampEvent } from '@codex-bridge/service-kit'
+import { fingerprint, type Logger, laneIdOfCommand, stampEvent, stepId } from '@codex-bridge/service-kit'
 import type { CodexLookout } from './codex.lookout.ts'
 import { planCleanup } from './lane.cleanup.ts'
 import { type Command, decideCorrection, decideCreate, decideDebugCompletion, decideDelete, decideFacts } from './lane.decider.ts'
@@ -55,7 +55,7 @@ export class LaneWorkflow {
   async delete({ commandId, laneId }: RegistryRequest<'delete-lane'>): Promise<{ laneId: string; seq: number }> {
     const command = this.#command('delete-lane', commandId, { laneId })
     const { state } = await this.#lanes.load(laneId)
-    if (state && !state.deleted) await this.#stop(state, `${commandId}:stop`)
+    if (state && !state.deleted) await this.#stop(state, stepId(commandId, 'stop'))
     const { version } = await this.#lanes.transact(laneId, (current) => decideDelete(current, laneId, command))
     // The answer has no body to carry a sequence to read by: whoever asks next must not see the lane.
     await this.#reader.caughtUp(version.seq)
@@ -87,11 +87,11 @@ export class LaneWorkflow {
     }
     const { laneId } = await this.#create(commandId, laneBody, body)
     if (taken) await this.#facts(laneId, commandId, taken, 'lane.attached')
-    const live = await this.#start(await this.#existing(laneId), `${commandId}:session`)
+    const live = await this.#start(await this.#existing(laneId), stepId(commandId, 'session'))
     const turn =
       kickoffPrompt === undefined
         ? undefined
-        : await this.#sessions.kickOff(laneId, `${commandId}:kickoff`, kickoffPrompt, PROMPT_TIMEOUT_MS)
+        : await this.#sessions.kickOff(laneId, stepId(commandId, 'kickoff'), kickoffPrompt, PROMPT_TIMEOUT_MS)
     if (kickoffPrompt !== undefined && !turn) throw new BridgeError('codex_unavailable', 'The session ended before the kickoff prompt')
     const seq = Math.max(live.seq, turn?.seq ?? 0)
     const [lane, session] = await Promise.all([this.#reader.lane(laneId, seq), this.#reader.session(laneId, seq)])
@@ -128,7 +128,7 @@ export class LaneWorkflow {
       for (const lane of lanes) {
         if (lane.action !== 'would_delete') continue
         try {
-          await this.delete({ commandId: `${commandId}:${lane.laneId}`.slice(0, 128), laneId: lane.laneId })
+          await this.delete({ commandId: stepId(commandId, lane.laneId), laneId: lane.laneId })
           lane.action = 'deleted'
         } catch (error) {
           lane.action = 'kept'
@@ -150,7 +150,8 @@ export class LaneWorkflow {
 
   /** Says in the log that a session's owner is gone and resumes by policy. Used by the reconciler. */
   async recover(lane: LaneState): Promise<void> {
-    await this.#once(lane.laneId, () => this.#sessions.recover(lane, `recover:${lane.incarnation}:${Date.now()}`))
+    // It looks again soon by itself, so it does not wait for a runner.
+    await this.#once(lane.laneId, () => this.#sessions.recover(lane, `recover:${lane.incarnation}:${Date.now()}`, 0))
   }
 
   /** Corrects a status that no session stands behind. */
@@ -167,7 +168,7 @@ export class LaneWorkflow {
   }
 
   async #facts(laneId: string, commandId: string, facts: ThreadFacts, type: 'lane.attached' | 'lane.synced'): Promise<Lane> {
-    const command = this.#command(type, `${commandId}:${type}`.slice(0, 128), { laneId })
+    const command = this.#command(type, stepId(commandId, type), { laneId })
     const { version } = await this.#lanes.transact(laneId, (current) => decideFacts(current, laneId, facts, command, type))
     return await this.#reader.lane(laneId, version.seq)
   }
@@ -196,7 +197,9 @@ export class LaneWorkflow {
       const { session } = await this.#reader.aggregates(lane.laneId)
       const ownerGone = session?.incarnation === lane.incarnation && (isLive(session) || session.phase === 'lost')
       try {
-        return await (ownerGone ? this.#sessions.recover(lane, commandId) : this.#sessions.claim(lane, commandId))
+        // A runner that is told not to resume only settles the loss; who asks for a start means it.
+        const recovered = ownerGone ? await this.#sessions.recover(lane, commandId) : undefined
+        return recovered?.session.phase === 'live' ? recovered : await this.#sessions.claim(lane, commandId)
       } catch (error) {
         if (error instanceof BridgeError && error.code === 'no_runner') {
           await this.correct(lane.laneId, 'blocked', { code: 'no_runner', message: error.message })
@@ -224,7 +227,7 @@ export class LaneWorkflow {
     if (session?.incarnation !== lane.incarnation || !isLive(session)) return seq
     // The owner is gone without a word: bring the log up to date first, then stop what the recovery may have resumed.
     this.#logger.warn({ laneId: lane.laneId }, 'stop of a session whose owner is gone')
-    const recovered = await this.#once(lane.laneId, () => this.#sessions.recover(lane, `${commandId}:recover`))
+    const recovered = await this.#once(lane.laneId, () => this.#sessions.recover(lane, stepId(commandId, 'recover')))
     return (await this.#sessions.stop(lane.laneId, commandId))?.seq ?? recovered.seq
   }
 

@@ -1,4 +1,5 @@
-import { type Bus, NoRespondersError, requestJson } from '@codex-bridge/bus'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ASK_AGAIN_MS, type Bus, NoRespondersError, requestJson } from '@codex-bridge/bus'
 import {
   BridgeError,
   type LaneState,
@@ -12,6 +13,10 @@ import {
 
 /** How long a live session may take to say that it is there, in milliseconds. */
 const PING_MS = 1500
+
+/** How long a command waits for a runner that is being started again, and how often it looks, in milliseconds. */
+const RUNNER_PATIENCE_MS = 6000
+const RUNNER_RETRY_MS = 200
 
 /** Talks to session-runners: to whoever holds a lane, or to any that can take it. */
 export class SessionGateway {
@@ -60,29 +65,37 @@ export class SessionGateway {
 
   /** Gives the lane to a runner. @throws BridgeError `no_runner`, or why the session could not start */
   async claim(lane: LaneState, commandId: string): Promise<SessionReply> {
-    return await this.#runner('claim', lane, commandId)
+    return await this.#runner('claim', lane, commandId, RUNNER_PATIENCE_MS)
   }
 
   /** As claim, for a session whose owner is gone. @throws BridgeError */
-  async recover(lane: LaneState, commandId: string): Promise<SessionReply> {
-    return await this.#runner('recover', lane, commandId)
+  async recover(lane: LaneState, commandId: string, patienceMs = RUNNER_PATIENCE_MS): Promise<SessionReply> {
+    return await this.#runner('recover', lane, commandId, patienceMs)
   }
 
   async #ask<T>(laneId: string, verb: SessionVerb, body: unknown, timeoutMs: number): Promise<T | undefined> {
     try {
-      return await requestJson<T>(this.#bus, subjects.session(laneId, verb), body, timeoutMs)
+      return await requestJson<T>(this.#bus, subjects.session(laneId, verb), body, timeoutMs, ASK_AGAIN_MS)
     } catch (error) {
       if (error instanceof NoRespondersError) return
       throw error
     }
   }
 
-  async #runner(verb: 'claim' | 'recover', lane: LaneState, commandId: string): Promise<SessionReply> {
-    try {
-      return await requestJson<SessionReply>(this.#bus, subjects.command('runner', verb), { commandId, lane }, this.#startTimeoutMs)
-    } catch (error) {
-      if (error instanceof NoRespondersError) throw new BridgeError('no_runner', 'No session-runner is there to take the lane')
-      throw error
+  async #runner(verb: 'claim' | 'recover', lane: LaneState, commandId: string, patienceMs: number): Promise<SessionReply> {
+    for (const deadline = Date.now() + patienceMs; ; await sleep(RUNNER_RETRY_MS)) {
+      try {
+        return await requestJson<SessionReply>(
+          this.#bus,
+          subjects.command('runner', verb),
+          { commandId, lane },
+          this.#startTimeoutMs,
+          ASK_AGAIN_MS,
+        )
+      } catch (error) {
+        if (!(error instanceof NoRespondersError)) throw error
+        if (Date.now() >= deadline) throw new BridgeError('no_runner', 'No session-runner is there to take the lane')
+      }
     }
   }
 }

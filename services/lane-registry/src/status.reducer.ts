@@ -18,6 +18,16 @@ export const BLOCKING_CODES: ReadonlySet<string> = new Set([
   'workspace_forbidden',
 ])
 
+/** Of those, what a session that is up again has proved to be over. */
+const OVER_WITH_A_SESSION: ReadonlySet<string> = new Set([
+  'readiness_blocked',
+  'active_writer',
+  'archived',
+  'no_rollout',
+  'no_runner',
+  'workspace_missing',
+])
+
 const to = (status: LaneStatus, reason: StatusReason | null = null): Status => ({ status, reason })
 const because = (code: string, message: string, details?: unknown): StatusReason => ({
   code,
@@ -37,7 +47,7 @@ export const reduceStatus = (current: Status, event: BridgeEvent): Status => {
     case 'lane.session.started':
       return to('running')
     case 'lane.session.recovered':
-      return current.status === 'idle' || current.status === 'starting' ? to('running') : current
+      return recovered(current)
     case 'lane.session.stopped':
       return stopped(current, event)
     case 'lane.session.lost':
@@ -46,6 +56,9 @@ export const reduceStatus = (current: Status, event: BridgeEvent): Status => {
       return LIVE_STATUSES.has(current.status) ? to('idle', because('hibernated', 'The idle session was put to sleep')) : current
     case 'lane.turn.requested':
       return to('running')
+    case 'lane.turn.started':
+      // A turn that Codex began by itself; one that was asked for has been announced by its request.
+      return payload['origin'] === 'codex' && current.status !== 'running' ? to('running') : current
     case 'lane.turn.completed':
       return turnCompleted(event)
     case 'lane.verification.completed':
@@ -70,9 +83,17 @@ const reasonOf = (value: unknown): StatusReason | undefined => {
   return typeof reason?.code === 'string' ? because(reason.code, String(reason.message ?? reason.code), reason.details) : undefined
 }
 
+const recovered = (current: Status): Status => {
+  const isOver = current.status === 'blocked' && OVER_WITH_A_SESSION.has(current.reason?.code ?? '')
+  return current.status === 'idle' || current.status === 'starting' || isOver ? to('running') : current
+}
+
 const stopped = (current: Status, event: BridgeEvent): Status => {
   const reason = reasonOf(event.payload['reason'])
-  if (event.payload['cause'] === 'start_failed') return to(reason && BLOCKING_CODES.has(reason.code) ? 'blocked' : 'failed', reason ?? null)
+  if (event.payload['cause'] === 'start_failed') {
+    const why = reason ?? because('start_failed', 'The session could not start')
+    return to(BLOCKING_CODES.has(why.code) ? 'blocked' : 'failed', why)
+  }
   return LIVE_STATUSES.has(current.status) ? to('idle') : current
 }
 

@@ -58,7 +58,7 @@ const reasonOf = (kind: ApprovalKind, params: Record<string, unknown>, item: Rec
     case 'permissions':
       return given ?? 'More permissions are asked for'
     case 'user_input':
-      return given ?? questions(params).join(' · ') ?? 'Codex asks a question'
+      return given ?? (questions(params).join(' · ') || 'Codex asks a question')
     default:
       return given ?? 'An MCP server asks'
   }

@@ -54,7 +54,7 @@ export class NotificationRecorder {
       return
     }
     if (isOwn) this.#canonical(method, params)
-    if (method === 'item/started' || method === 'item/completed') this.#remember(method, params)
+    if (method === 'item/started' || method === 'item/completed') this.#remember(method, params, isOwn)
     if (method === 'serverRequest/resolved') this.#closed(params)
     record((state) => forwarded(state, notificationEventType(method), method, params))
   }
@@ -90,12 +90,14 @@ export class NotificationRecorder {
     }
   }
 
-  #remember(method: string, params: Params): void {
+  #remember(method: string, params: Params, isOwn: boolean): void {
     const item = params['item'] as (Params & { id?: unknown; type?: unknown; text?: unknown }) | undefined
     if (typeof item?.id !== 'string') return
     if (method === 'item/started') this.#items.set(item.id, item)
     else this.#items.delete(item.id)
-    if (method === 'item/completed' && item.type === 'agentMessage' && typeof item.text === 'string') this.#finalMessage = item.text
+    const isMessage = method === 'item/completed' && item.type === 'agentMessage' && typeof item.text === 'string'
+    // What a sub-agent says is said to its parent, not to whoever asked for the turn.
+    if (isOwn && isMessage) this.#finalMessage = item.text as string
   }
 
   #closed(params: Params): void {

@@ -10,6 +10,7 @@ import {
   type StatusReason,
   type TurnStatus,
 } from '@codex-bridge/contracts'
+import { bounded, shortened } from './payload.limit.ts'
 
 export type SessionDraft = Draft<SessionState> & { type: SessionEventType }
 
@@ -27,20 +28,6 @@ export const draft = (type: SessionEventType, state: SessionState, payload: Reco
   payload: bounded(payload, state.threadId),
   state,
 })
-
-/** Cuts a payload that is over the limit, and says where the whole is. */
-const bounded = (payload: Record<string, unknown>, threadId: string | null): Record<string, unknown> => {
-  const text = JSON.stringify(payload)
-  const bytes = Buffer.byteLength(text)
-  if (bytes <= MAX_PAYLOAD_BYTES) return payload
-  return {
-    truncated: true,
-    originalBytes: bytes,
-    ...(typeof payload['method'] === 'string' && { method: payload['method'] }),
-    preview: text.slice(0, MAX_PAYLOAD_BYTES / 4),
-    ...(threadId !== null && { fetch: `/codex/threads/${threadId}` }),
-  }
-}
 
 const noProcess: Pick<SessionState, 'process' | 'startedAt' | 'requests' | 'readinessDeferred' | 'readinessReason'> = {
   process: null,
@@ -121,11 +108,10 @@ export const lost = (state: SessionState, reason: StatusReason): SessionDraft =>
 
 /**
  * What still has to be said about a session whose owner is gone, one event at a time: ask again with the state it led to,
- * until nothing is left. Works from any point at which an earlier try broke off.
+ * until nothing is left. Works from any point at which an earlier try broke off, and from a start that failed in a turn.
  */
 export const settleLoss = (state: SessionState, reason: StatusReason): SessionDraft | undefined => {
   if (state.phase === 'claimed' || state.phase === 'live') return lost(state, reason)
-  if (state.phase !== 'lost') return
   if (state.activeTurn)
     return turnCompleted(state, {
       status: 'interrupted',
@@ -255,13 +241,16 @@ export const usageUpdated = (state: SessionState, usage: unknown, turnId: string
 
 export type RaisedRequest = OpenRequest & { reason: string; request: Record<string, unknown>; availableDecisions: string[] }
 
+/** A request travels on in the events of its approval, twice in some of them: it must leave room for that. */
+const MAX_REQUEST_BYTES = MAX_PAYLOAD_BYTES / 2
+
 export const requestRaised = (state: SessionState, raised: RaisedRequest): SessionDraft => {
   const { reason, request, availableDecisions, ...open } = raised
-  const detail = bounded(request, raised.threadId)
+  const detail = bounded(request, raised.threadId, MAX_REQUEST_BYTES)
   return draft(
     'lane.session.request.raised',
     { ...state, requests: [...state.requests, open] },
-    { ...open, reason, request: detail, availableDecisions },
+    { ...open, reason: shortened(reason), request: detail, availableDecisions },
     { turnId: raised.turnId, threadId: raised.threadId },
   )
 }

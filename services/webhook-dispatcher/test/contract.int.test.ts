@@ -3,8 +3,10 @@ import { connectBus, readLatest } from '@codex-bridge/bus'
 import { SECRET_MASK, validator, Webhook, WebhookEnvelope } from '@codex-bridge/contracts'
 import { waitFor } from '@codex-bridge/testkit'
 import { Webhook as Verifier } from 'standardwebhooks'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { DispatcherRig, eventIdOf, type TestReceipt } from './support/dispatcher.rig.ts'
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 const PLAIN_SECRET = 'planted secret, never to be seen'

@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { JsonBucket } from '@codex-bridge/bus'
 import { BUCKETS } from '@codex-bridge/contracts'
 import { answer, waitFor } from '@codex-bridge/testkit'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { DispatcherRig, eventIdOf, firstSeenPerLane, idsPerEvent } from './support/dispatcher.rig.ts'
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const bad = answer.status(500)
 
@@ -79,7 +81,7 @@ describe('endpoints that fail', () => {
       `healthy endpoint, p99 event to receipt: ${alone.toFixed(1)} ms alone, ${beside.toFixed(1)} ms beside five ill ones\n`,
     )
     // A wait for a hanging one would cost its timeout of 1500 ms; the machine may be busy with other things.
-    expect(beside).toBeLessThan(alone + 250)
+    expect(beside).toBeLessThan(alone + 1000)
     await waitFor(async () => (await rig.get(ill[1]?.id ?? '')).lastError === 'The endpoint did not answer in time')
     await Promise.all([...ill, healthy].map(({ id }) => rig.remove(id)))
   })
@@ -123,7 +125,7 @@ describe('endpoints that fail', () => {
     const webhook = await rig.create('/never')
     const poison = await rig.emit('lane-dead', 'lane.failed')
     const next = await rig.emit('lane-dead')
-    await rig.delivered('/never', [next], 15_000)
+    await rig.delivered('/never', [next], 40_000)
     expect(rig.receiver.requestsTo('/never').filter((request) => eventIdOf(request) === poison)).toHaveLength(6)
     await waitFor(async () => (await rig.queued('LANE_JOBS', webhook.id)) === 0)
     const stored = await rig.bus.jsm.streams.getMessage('LANE_DEAD', { last_by_subj: `lane.dead.webhook.${webhook.id}` })

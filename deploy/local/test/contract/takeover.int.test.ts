@@ -70,6 +70,17 @@ describe('takeover of a thread made by codex exec', () => {
     await rig.call('POST', '/lanes/{laneId}/sync-from-codex', 404, { path: { laneId: 'threadless' } })
   })
 
+  it('the longest key a command may have is enough for all of its steps', async () => {
+    await rig.call('DELETE', '/lanes/{laneId}', 204, { path: { laneId: 'lane-takeover' }, headers: { 'idempotency-key': 'd'.repeat(128) } })
+    const body = { laneId: 'long-key', threadId, kickoffPrompt: '#say once' }
+    const request = { body, headers: { 'idempotency-key': 'k'.repeat(128) } }
+    const first = await rig.call<StartVisibleResult>('POST', '/codex/workflows/start-visible', 201, request)
+    await rig.untilStatus('long-key', 'done')
+    const again = await rig.call<StartVisibleResult>('POST', '/codex/workflows/start-visible', 201, request)
+    expect(again.turn?.turnId).toBe(first.turn?.turnId)
+    expect(await rig.events('long-key', 'lane.turn.completed')).toHaveLength(1)
+  })
+
   it('an unknown thread cannot be attached', async () => {
     expect(await attach({ threadId: '019a1b2c-0000-7000-8000-000000000000' }, 404)).toMatchObject({ error: 'thread_not_found' })
   })

@@ -220,6 +220,17 @@ describe('a thread that a lane holds', () => {
     await rig.call('POST', '/lanes/{laneId}/prompt', 202, { path: { laneId: 'copied' }, body: { input: '#say copied' } })
     await rig.untilStatus('copied', 'done')
   })
+
+  it('is archived under the lane, and can be prompted again when it was brought back', async () => {
+    const { threadId: held } = await rig.call<{ threadId: string }>('GET', '/lanes/{laneId}', 200, { path: { laneId: 'copied' } })
+    const path = { laneId: 'copied' }
+    await act('archive', 200, undefined, held)
+    const refused = await rig.call<Refusal>('POST', '/lanes/{laneId}/prompt', 409, { path, body: { input: 'x' } })
+    expect(refused).toMatchObject({ error: 'readiness_blocked', details: { reason: 'archived' } })
+    await act('unarchive', 200, undefined, held)
+    await rig.call('POST', '/lanes/{laneId}/prompt', 202, { path, body: { input: '#say back again' } })
+    await rig.untilEvent('copied', 'lane.turn.completed', ({ payload }) => payload['finalMessage'] === 'back again')
+  })
 })
 
 it('every route of codex was called here', () => {

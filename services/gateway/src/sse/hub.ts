@@ -8,8 +8,8 @@ import { EventRing, type RingLimits } from './ring.ts'
 
 const RING: RingLimits = { events: 8192, bytes: 32 * 1024 * 1024 }
 
-/** Events read at start, so that clients of the process before find theirs in memory. */
-const PRELOADED = 1000
+/** What is read at start at most, so that clients of the process before find their events in memory. It delays the start. */
+const PRELOADED = { events: 1000, bytes: 8 * 1024 * 1024 }
 
 /** Live events held back while a gap is filled; beyond that they are read from the log as well. */
 const HELD = 5000
@@ -111,10 +111,11 @@ export class EventHub implements Feed {
     return this.#source.extent()
   }
 
-  #begin({ firstSeq, lastSeq, created }: LogExtent): void {
+  #begin({ firstSeq, lastSeq, created, meanBytes }: LogExtent): void {
+    const preloaded = Math.min(PRELOADED.events, Math.floor(PRELOADED.bytes / Math.max(1, meanBytes)))
     this.#created = created
     this.#epoch += 1
-    this.#last = Math.max(firstSeq - 1, lastSeq - PRELOADED)
+    this.#last = Math.max(firstSeq - 1, lastSeq - preloaded)
     this.#known = Math.max(lastSeq, this.#held.at(-1)?.seq ?? 0)
     this.#ring.restart(this.#last + 1)
   }

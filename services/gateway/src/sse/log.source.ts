@@ -2,7 +2,7 @@ import { type Bus, type RawEvent, subscribeLive } from '@codex-bridge/bus'
 import { BridgeError, STREAMS, subjects } from '@codex-bridge/contracts'
 
 /** What the stream holds, and which stream it is: one that was made anew has another `created`. */
-export type LogExtent = { firstSeq: number; lastSeq: number; created: string }
+export type LogExtent = { firstSeq: number; lastSeq: number; created: string; meanBytes: number }
 
 export type LogRange = { from: number; to: number; laneId?: string | undefined }
 
@@ -22,10 +22,14 @@ export type LogSource = {
 const PATIENCE_MS = 8000
 
 /**
- * What the broker is asked for at once: a reader that wants a page must not be sent the megabytes behind it. Counted in
- * messages, because the library notices the end of a request limited in bytes only when it expires.
+ * What the broker is asked for at once. Bounded in bytes: a reader that wants a page must not be sent the megabytes behind
+ * it, and several of those at once make the broker cut the whole connection as too slow. It must exceed the largest message,
+ * which would never come otherwise.
  */
-const PORTION = { first: 50, least: 8, most: 250, bytes: 512 * 1024 }
+const PORTION_BYTES = 1024 * 1024
+
+/** What the library asks for together with a limit in bytes. It does not notice by itself that so many have come. */
+const PORTION_EVENTS = 100
 const PORTION_EXPIRES_MS = 5000
 
 export const openLogSource = (bus: Bus): LogSource => ({
@@ -35,7 +39,7 @@ export const openLogSource = (bus: Bus): LogSource => ({
   extent: async () => {
     assertConnected(bus)
     const { state, created } = await bus.jsm.streams.info(STREAMS.events)
-    return { firstSeq: state.first_seq, lastSeq: state.last_seq, created }
+    return { firstSeq: state.first_seq, lastSeq: state.last_seq, created, meanBytes: state.bytes / Math.max(1, state.messages) }
   },
   read: (range) => readPortions(bus, range),
 })
@@ -52,25 +56,21 @@ async function* readPortions(bus: Bus, { from, to, laneId }: LogRange): AsyncGen
   const consumer = await inTime(bus.js.consumers.get(STREAMS.events, { opt_start_seq: Math.max(1, from), ...filter }))
   try {
     let pending = (await inTime(consumer.info(true))).num_pending
-    let size = PORTION.first
     while (pending > 0) {
       const portion: RawEvent[] = []
-      let bytes = 0
       const collect = async () => {
-        for await (const message of await consumer.fetch({ max_messages: size, expires: PORTION_EXPIRES_MS })) {
+        for await (const message of await consumer.fetch({ max_bytes: PORTION_BYTES, expires: PORTION_EXPIRES_MS })) {
           pending = message.seq >= to ? 0 : message.info.pending
           if (message.seq > to) return
           const type = message.headers?.get('Lane-Event-Type') ?? ''
           portion.push({ seq: message.seq, subject: message.subject, type, bytes: message.data })
-          bytes += message.data.length
-          if (pending === 0) return
+          if (pending === 0 || portion.length >= PORTION_EVENTS) return
         }
       }
       await inTime(collect())
       if (portion.length > 0) yield portion
       // Promised and not sent: the consumer is gone, which a request to it does not tell.
       else if (pending > 0) throw new BridgeError('bus_unavailable', 'A read of the event log broke off')
-      size = Math.max(PORTION.least, Math.min(PORTION.most, Math.floor((PORTION.bytes * portion.length) / Math.max(1, bytes))))
     }
   } finally {
     void consumer.delete().catch(() => undefined)

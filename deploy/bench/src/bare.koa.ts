@@ -1,0 +1,21 @@
+import { fileURLToPath } from 'node:url'
+import { type ManagedProcess, startProcess } from '@codex-bridge/testkit'
+import { ownEnvironment } from './bench.plan.ts'
+
+const entry = fileURLToPath(new URL('./bare-koa.main.js', import.meta.url))
+
+export type BareKoa = { port: number; process: ManagedProcess }
+
+/** Starts the bare Koa process; the caller stops it. */
+export const startBareKoa = async (body: string): Promise<BareKoa> => {
+  const managed = await startProcess({
+    name: 'bare koa',
+    command: process.execPath,
+    args: [entry],
+    env: { ...ownEnvironment(process.env), BENCH_BODY: body },
+    cleanEnv: true,
+    stdin: 'pipe',
+    readyWhen: (output) => output.includes('"port"'),
+  })
+  return { port: (JSON.parse(managed.output()) as { port: number }).port, process: managed }
+}

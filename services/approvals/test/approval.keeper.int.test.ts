@@ -1,0 +1,198 @@
+import { AggregateStore, applyTopology, type Bus, connectBus, decodeEvent, EventLog, readRange } from '@codex-bridge/bus'
+import {
+  type Approval,
+  type ApprovalsState,
+  MAX_PAYLOAD_BYTES,
+  type OpenRequest,
+  type SessionState,
+  subjects,
+} from '@codex-bridge/contracts'
+import { createLogger, stampEvent } from '@codex-bridge/service-kit'
+import { type NatsServer, startNats, waitFor } from '@codex-bridge/testkit'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { ApprovalKeeper } from '../src/approval.keeper.ts'
+
+const logger = createLogger('test', 'test', 'silent')
+let nats: NatsServer
+let bus: Bus
+let log: EventLog
+let lanes: AggregateStore<{ laneId: string; incarnation: string; deleted: boolean }>
+let sessions: AggregateStore<SessionState>
+let laneId: string
+let made = 0
+
+beforeAll(async () => {
+  nats = await startNats({ exclusive: true })
+  bus = await connectBus({ url: nats.url, role: 'migrator', instance: 'test' })
+  await applyTopology(bus)
+  log = new EventLog(bus)
+  lanes = new AggregateStore(log, 'lane', stampEvent)
+  sessions = new AggregateStore<SessionState>(log, 'session', stampEvent)
+})
+afterAll(async () => {
+  await bus.nc.close()
+  await nats.stop()
+})
+
+const session = (requests: OpenRequest[]): SessionState => ({
+  laneId,
+  incarnation: 'evt_a',
+  phase: 'live',
+  epoch: 1,
+  runnerId: 'r',
+  home: null,
+  process: null,
+  codexVersion: null,
+  threadId: 't',
+  threadStored: true,
+  startedAt: null,
+  readinessMode: 'lenient',
+  readinessDeferred: false,
+  readinessReason: null,
+  activeTurn: null,
+  verifying: null,
+  requests,
+  stopReason: null,
+  commands: [],
+})
+const envelope = () => ({ laneId, threadId: 't', sessionId: laneId })
+const say = async (type: string, state: SessionState, payload: Record<string, unknown> = {}) =>
+  (await sessions.transact(laneId, () => ({ type, ...envelope(), payload, state }))).version.seq
+const open = (approvalId: string): OpenRequest => ({
+  requestId: 1,
+  approvalId,
+  kind: 'command',
+  threadId: 't',
+  turnId: 'turn',
+  itemId: null,
+})
+const raise = (approvalId: string, request: Record<string, unknown> = { command: 'ls' }, others: OpenRequest[] = []) =>
+  say('lane.session.request.raised', session([...others, open(approvalId)]), {
+    ...open(approvalId),
+    reason: 'Run it?',
+    request,
+    availableDecisions: ['approve', 'deny'],
+  })
+
+beforeEach(async () => {
+  made += 1
+  laneId = `lane-${made}`
+  const state = { laneId, incarnation: 'evt_a', deleted: false }
+  await lanes.transact(laneId, () => ({ type: 'lane.created', ...envelope(), payload: {}, state }))
+})
+
+const keep = (expirySec = 0) => {
+  const keeper = new ApprovalKeeper({ bus, log, logger, expirySec })
+  const ending = new AbortController()
+  const running = keeper.run(ending.signal)
+  return {
+    keeper,
+    stop: async () => {
+      ending.abort()
+      await running
+    },
+  }
+}
+const list = async (keeper: ApprovalKeeper): Promise<Approval[]> => (await keeper.list({ laneId })).approvals
+const pendingIn = (keeper: ApprovalKeeper, count: number) =>
+  waitFor(async () => (await list(keeper)).filter(({ status }) => status === 'pending').length === count, { timeoutMs: 8000 })
+const history = async () => {
+  const { lastSeq } = await log.extent()
+  const events: string[] = []
+  for await (const raw of readRange(bus, { from: 1, to: lastSeq, filter: subjects.event(laneId, 'approval') })) {
+    events.push(decodeEvent(raw.bytes, raw.seq)?.type ?? '?')
+  }
+  return events
+}
+const decide = (keeper: ApprovalKeeper, action: 'approve' | 'deny', commandId: string, approvalId = 'apr_1') =>
+  keeper.decide({ commandId, laneId, approvalId, action, body: {} })
+
+describe('the keeper', () => {
+  it('of many who decide at once lets one win, and the others know who', async () => {
+    const [one, two] = [keep(), new ApprovalKeeper({ bus, log, logger, expirySec: 0 })]
+    await raise('apr_1')
+    await pendingIn(one.keeper, 1)
+    const tries = Array.from({ length: 6 }, (_, index) =>
+      decide(index % 2 ? two : one.keeper, index % 2 ? 'deny' : 'approve', `cmd-${index}`),
+    )
+    const outcomes = await Promise.allSettled(tries)
+    const winners = outcomes.filter((outcome) => outcome.status === 'fulfilled')
+    expect(winners).toHaveLength(1)
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'approval_already_resolved' })
+    }
+    expect(await history()).toEqual(['lane.approval.requested', 'lane.approval.resolved'])
+    await one.stop()
+  })
+
+  it('goes on where it stopped: nothing is asked twice, and what ended meanwhile ends', async () => {
+    const first = keep()
+    await raise('apr_1')
+    await pendingIn(first.keeper, 1)
+    await first.stop()
+    await raise('apr_2', { command: 'pwd' }, [open('apr_1')])
+    await say('lane.session.request.closed', session([open('apr_2')]), { approvalId: 'apr_1', reason: 'The turn ended' })
+    const second = keep()
+    await waitFor(async () => (await history()).length === 3)
+    expect(await history()).toEqual(['lane.approval.requested', 'lane.approval.requested', 'lane.approval.orphaned'])
+    expect((await list(second.keeper)).map(({ approvalId, status }) => [approvalId, status])).toEqual([
+      ['apr_1', 'orphaned'],
+      ['apr_2', 'pending'],
+    ])
+    await second.stop()
+  })
+
+  it('denies what nobody decides in time, also after a restart', async () => {
+    const first = keep(1)
+    await raise('apr_1')
+    await pendingIn(first.keeper, 1)
+    await first.stop()
+    const second = keep(1)
+    await waitFor(async () => (await list(second.keeper))[0]?.status === 'expired', { timeoutMs: 6000 })
+    expect(await history()).toEqual(['lane.approval.requested', 'lane.approval.expired'])
+    await second.stop()
+  })
+
+  it('is not stopped by requests as large as a session event can carry, nor by many of them', async () => {
+    const keeping = keep()
+    const requests: OpenRequest[] = []
+    for (let index = 0; index < 12; index += 1) {
+      await raise(
+        `apr_${index}`,
+        { method: 'item/fileChange/requestApproval', changes: 'x'.repeat(MAX_PAYLOAD_BYTES / 2 - 4096) },
+        requests,
+      )
+      requests.push(open(`apr_${index}`))
+    }
+    await pendingIn(keeping.keeper, 12)
+    expect((await decide(keeping.keeper, 'approve', 'cmd-1', 'apr_11')).status).toBe('approved')
+    await say('lane.session.lost', { ...session([]), phase: 'lost' }, { reason: 'process_exited' })
+    await pendingIn(keeping.keeper, 0)
+    expect((await history()).filter((type) => type === 'lane.approval.orphaned')).toHaveLength(12)
+    await keeping.stop()
+  })
+
+  it('shows nothing of a lane that is gone, and nothing of its predecessor', async () => {
+    const keeping = keep()
+    await raise('apr_1')
+    await pendingIn(keeping.keeper, 1)
+    const version = (await lanes.load(laneId)).state
+    await lanes.transact(laneId, () => ({
+      type: 'lane.deleted',
+      ...envelope(),
+      payload: {},
+      state: { ...version, laneId, incarnation: 'evt_a', deleted: true },
+    }))
+    await expect(list(keeping.keeper)).rejects.toMatchObject({ code: 'lane_not_found' })
+    await lanes.transact(laneId, () => ({
+      type: 'lane.created',
+      ...envelope(),
+      payload: {},
+      state: { laneId, incarnation: 'evt_b', deleted: false },
+    }))
+    expect(await list(keeping.keeper)).toEqual([])
+    await keeping.stop()
+    const stored = (await log.last(laneId, 'approval'))?.state as ApprovalsState | undefined
+    expect(stored?.incarnation).toBe('evt_a')
+  })
+})

@@ -1,0 +1,189 @@
+import { type Endpoints, serve, serveSubject } from '@codex-bridge/bus'
+import {
+  type BridgeError,
+  type LaneState,
+  RunnerRequests,
+  type SessionReply,
+  SessionRequests,
+  type SessionState,
+  type TurnReceipt,
+} from '@codex-bridge/contracts'
+import { newCommandId } from '@codex-bridge/service-kit'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createLane, eventsOf, type Registry, type Rig, say, startRig } from './registry.harness.ts'
+
+let rig: Rig
+let registry: Registry
+beforeAll(async () => {
+  rig = await startRig()
+  registry = await rig.registry()
+})
+afterAll(() => rig.stop())
+
+/** Answers claims on the bus and writes the session aggregate, with no Codex behind it: the registry cannot tell. */
+class RunnerOnTheBus {
+  readonly asked: string[] = []
+  policy: 'resume' | 'stop' = 'resume'
+  refuse: BridgeError | undefined
+  readonly #endpoints: Endpoints[] = []
+
+  async open(): Promise<void> {
+    const about = { name: 'runner', version: '0.1.0', service: 'runner' } as const
+    const take = (verb: 'claim' | 'recover', lane: LaneState) => this.#take(verb, lane)
+    this.#endpoints.push(
+      await serve(rig.bus, about, RunnerRequests, {
+        claim: ({ lane }) => take('claim', lane),
+        recover: ({ lane }) => take('recover', lane),
+      }),
+    )
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#endpoints.splice(0).map((endpoints) => endpoints.stop()))
+  }
+
+  async #take(verb: 'claim' | 'recover', lane: LaneState): Promise<SessionReply> {
+    this.asked.push(verb)
+    const { laneId } = lane
+    if (this.refuse) throw this.refuse
+    const { state } = await rig.sessions.load(laneId)
+    if (state?.phase === 'live' || state?.phase === 'claimed')
+      await say(rig, laneId, 'lane.session.lost', { phase: 'lost' }, { reason: 'runner_gone' })
+    if (verb === 'recover' && this.policy === 'stop') return this.#reply(laneId)
+    await say(rig, laneId, 'lane.session.claimed', { phase: 'claimed' }, { purpose: verb === 'claim' ? 'start' : 'recover' })
+    const type = verb === 'claim' ? 'lane.session.started' : 'lane.session.recovered'
+    await say(rig, laneId, type, { phase: 'live', threadId: `thread-${laneId}` })
+    this.#endpoints.push(
+      serveSubject(rig.bus, `lane.cmd.session.${laneId}`, SessionRequests, {
+        status: () => this.#reply(laneId),
+        prompt: async ({ commandId }): Promise<TurnReceipt> => {
+          const seq = await say(rig, laneId, 'lane.turn.requested', {})
+          return { laneId, sessionId: laneId, threadId: null, turnId: 'turn-1', action: 'prompt', status: 'inProgress', commandId, seq }
+        },
+        stop: async () => {
+          await say(rig, laneId, 'lane.session.stopped', { phase: 'stopped' }, { cause: 'command', reason: null })
+          return this.#reply(laneId)
+        },
+      }),
+    )
+    return this.#reply(laneId)
+  }
+
+  async #reply(laneId: string): Promise<SessionReply> {
+    const { state, seq } = await rig.sessions.load(laneId)
+    return { session: state as SessionState, thread: { id: `thread-${laneId}`, name: null, cwd: null }, seq }
+  }
+}
+
+let runner: RunnerOnTheBus
+beforeEach(() => {
+  runner = new RunnerOnTheBus()
+})
+afterEach(() => runner.close())
+
+const start = (laneId: string, commandId = newCommandId()) => registry.workflow.startSession({ commandId, laneId })
+const statusOf = async (laneId: string) => (await registry.reader.lane(laneId, (await rig.log.extent()).lastSeq)).status
+
+describe('create', () => {
+  it('answers the lane, once per command, also without a lane id', async () => {
+    const commandId = newCommandId()
+    const first = await registry.workflow.create({ commandId, body: { title: 'a' } })
+    const again = await registry.workflow.create({ commandId, body: { title: 'a' } })
+    expect(again).toEqual(first)
+    await expect(registry.workflow.create({ commandId, body: { title: 'b' } })).rejects.toMatchObject({ code: 'idempotency_key_reused' })
+    await expect(createLane(registry, first.laneId)).rejects.toMatchObject({ code: 'lane_exists' })
+    expect(await eventsOf(rig, first.laneId)).toHaveLength(1)
+  })
+
+  it('of two that race for one id one wins', async () => {
+    const outcomes = await Promise.allSettled([createLane(registry, 'raced'), createLane(registry, 'raced'), createLane(registry, 'raced')])
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+  })
+
+  it('a late retry after the deletion does not bring the lane back', async () => {
+    const commandId = newCommandId()
+    await registry.workflow.create({ commandId, body: { laneId: 'late' } })
+    await registry.workflow.delete({ commandId: newCommandId(), laneId: 'late' })
+    await expect(registry.workflow.create({ commandId, body: { laneId: 'late' } })).rejects.toMatchObject({ code: 'lane_not_found' })
+    expect((await eventsOf(rig, 'late')).map(({ type }) => type)).toEqual(['lane.created', 'lane.deleted'])
+  })
+})
+
+describe('start', () => {
+  it('claims a runner once, however many ask at a time, and answers the live session afterwards', async () => {
+    await runner.open()
+    await createLane(registry, 'started')
+    const sessions = await Promise.all([start('started'), start('started'), start('started')])
+    expect(sessions.map(({ running }) => running)).toEqual([true, true, true])
+    expect((await start('started')).running).toBe(true)
+    expect(runner.asked).toEqual(['claim'])
+    expect(await statusOf('started')).toBe('running')
+  })
+
+  it('without any runner: no_runner, and the lane says why it is blocked', async () => {
+    await createLane(registry, 'alone')
+    await expect(start('alone')).rejects.toMatchObject({ code: 'no_runner' })
+    const lane = await registry.reader.lane('alone', (await rig.log.extent()).lastSeq)
+    expect(lane).toMatchObject({ status: 'blocked', blockedReason: { code: 'no_runner' } })
+    await runner.open()
+    await start('alone')
+    expect(await statusOf('alone')).toBe('running')
+  })
+
+  it('recovers a session whose owner is gone', async () => {
+    await runner.open()
+    await createLane(registry, 'orphan')
+    await say(rig, 'orphan', 'lane.session.claimed', { phase: 'claimed' }, { purpose: 'start' })
+    await say(rig, 'orphan', 'lane.session.started', { phase: 'live' })
+    expect((await start('orphan')).running).toBe(true)
+    expect(runner.asked).toEqual(['recover'])
+  })
+
+  it('starts it also where runners are told not to resume by themselves', async () => {
+    runner.policy = 'stop'
+    await runner.open()
+    await createLane(registry, 'by-hand')
+    await say(rig, 'by-hand', 'lane.session.claimed', { phase: 'claimed' }, { purpose: 'start' })
+    await say(rig, 'by-hand', 'lane.session.started', { phase: 'live' })
+    expect((await start('by-hand')).running).toBe(true)
+    await registry.workflow.stopSession({ commandId: newCommandId(), laneId: 'by-hand' })
+    expect(await statusOf('by-hand')).toBe('idle')
+  })
+
+  it('of a lane that does not exist is refused', async () => {
+    await expect(start('nobody')).rejects.toMatchObject({ code: 'lane_not_found' })
+  })
+})
+
+describe('start-visible', () => {
+  it('gives lane, session, thread and turn, and a retry the same lane', async () => {
+    await runner.open()
+    const request = { commandId: newCommandId(), body: { laneId: 'visible', kickoffPrompt: 'go' } }
+    const result = await registry.workflow.startVisible(request)
+    expect(result).toMatchObject({
+      lane: { laneId: 'visible', status: 'running' },
+      session: { running: true },
+      thread: { id: 'thread-visible' },
+      turn: { turnId: 'turn-1' },
+    })
+    expect((await registry.workflow.startVisible(request)).lane.laneId).toBe('visible')
+    expect((await eventsOf(rig, 'visible')).filter(({ type }) => type === 'lane.created')).toHaveLength(1)
+  })
+})
+
+describe('delete', () => {
+  it('stops the session first', async () => {
+    await runner.open()
+    await createLane(registry, 'deleted')
+    await start('deleted')
+    const commandId = newCommandId()
+    const first = await registry.workflow.delete({ commandId, laneId: 'deleted' })
+    const types = (await eventsOf(rig, 'deleted')).map(({ type }) => type)
+    expect(types.indexOf('lane.session.stopped')).toBeGreaterThan(0)
+    expect(types.indexOf('lane.session.stopped')).toBeLessThan(types.indexOf('lane.deleted'))
+    expect((await registry.workflow.delete({ commandId, laneId: 'deleted' })).seq).toBe(first.seq)
+    await expect(registry.workflow.delete({ commandId: newCommandId(), laneId: 'deleted' })).rejects.toMatchObject({
+      code: 'lane_not_found',
+    })
+  })
+})
