@@ -50,11 +50,20 @@ const fingerprintOf = (root, projects) => {
 
 const buildInfo = (project) => join(project, 'dist/.tsbuildinfo')
 
+/** A stamp of another form, or cut short, stamps nothing. */
+const stampOf = (stamp) => {
+  try {
+    return JSON.parse(readFileSync(stamp, 'utf8'))
+  } catch {
+    return
+  }
+}
+
 /** The stamp of the last build holds the fingerprint of its sources and the projects it built, whose output may have been removed since. */
 const isBuilt = (stamp, fingerprint) => {
   if (!existsSync(stamp)) return false
-  const built = JSON.parse(readFileSync(stamp, 'utf8'))
-  return built.fingerprint === fingerprint && built.projects.every((project) => existsSync(buildInfo(project)))
+  const built = stampOf(stamp)
+  return built?.fingerprint === fingerprint && built.projects.every((project) => existsSync(buildInfo(project)))
 }
 
 /** Runs npm with its output shown; a line every ten seconds says that it still works. */

@@ -56,6 +56,8 @@ export const connectBus = async (options: BusOptions): Promise<Bus> => {
     waitOnFirstConnect: true,
     pingInterval: PING_INTERVAL_MS,
     maxPingOut: 2,
+    // A stack trace per request is made in advance otherwise, and costs more than the request.
+    noAsyncTraces: true,
     ...(options.user !== undefined && { user: options.user, pass: options.password ?? '' }),
   }
   const nc = await connect(settings)

@@ -19,14 +19,14 @@ const list = (values: string[]): string => `[${values.map((value) => JSON.string
 const secret = (password: string): string => (password.startsWith('$') ? password : JSON.stringify(password))
 
 /**
- * The text of a nats-server configuration with JetStream, one user per role and its permissions. A
- * reply subject takes several responses because one process answers a discovery ping once per service it runs.
+ * The text of a nats-server configuration with JetStream, one user per role and its permissions. Answers go to the inboxes of
+ * the roles that ask: the server's own `allow_responses` remembers every reply subject and cost more than half of its time.
  */
 export const renderServerConfig = (config: ServerConfig): string => {
   const users = BUS_ROLES.map((role) => {
     const { publish, subscribe } = permissionsOf(role)
     return `    { user: ${JSON.stringify(role)}, password: ${secret(config.passwords[role])}, permissions: {
-        publish: ${list(publish)}, subscribe: ${list(subscribe)}, allow_responses: { max: 16, expires: "5m" } } }`
+        publish: ${list(publish)}, subscribe: ${list(subscribe)} } }`
   })
   return `listen: ${JSON.stringify(`${config.host}:${config.port}`)}
 server_name: "codex-bridge"

@@ -130,6 +130,8 @@ export const serve = async <R extends Record<string, TSchema>>(
       },
     })
   }
+  // Until the server has the subscriptions, whoever asks is told that nobody answers: ready means reachable.
+  await bus.nc.flush()
   return {
     stop: async (graceMs = 10_000) => {
       await service.stop().catch(() => undefined)

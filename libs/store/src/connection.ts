@@ -16,6 +16,7 @@ const COMMAND_TIMEOUT_MS = 2000
 export const connectStore = (options: StoreOptions): Redis => {
   const redis = new Redis(options.url, {
     enableOfflineQueue: false,
+    enableAutoPipelining: true,
     maxRetriesPerRequest: 0,
     commandTimeout: COMMAND_TIMEOUT_MS,
     connectTimeout: COMMAND_TIMEOUT_MS,
