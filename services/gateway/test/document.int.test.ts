@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { type Bus, type Endpoints, serveSubject } from '@codex-bridge/bus'
 import { ApprovalRequests, RegistryRequests, SessionRequests, WebhookRequests } from '@codex-bridge/contracts'
 import type { TSchema } from 'typebox'
@@ -142,6 +143,12 @@ describe('routes and document', () => {
     )
     expect(routes.map(({ method, path }) => `${method} ${path}`).sort()).toEqual(mounted.sort())
     expect(mounted.length).toBeGreaterThan(50)
+  })
+
+  it('have a line each in docs/contract.md', () => {
+    const table = readFileSync(new URL('../../../docs/contract.md', import.meta.url), 'utf8')
+    const lines = [...table.matchAll(/^\| `([A-Z]+ \/[^`]*)` \|/gm)].map(([, route]) => route)
+    expect(lines.sort()).toEqual(routes.map(({ method, path }) => `${method} ${path}`).sort())
   })
 
   it('use the tags of the contract', () => {

@@ -10,6 +10,7 @@ import {
 import { fingerprint } from '@codex-bridge/service-kit'
 import { CommandMemory } from './command.memory.ts'
 import type { LaneProjector } from './lane.projector.ts'
+import type { LaneAggregates } from './lane.view.ts'
 import type { SessionGateway } from './session.gateway.ts'
 import { hasNoTurnsYet, legacyThread, threadError } from './thread.errors.ts'
 import type { ThreadFacts } from './thread.seen.ts'
@@ -246,7 +247,10 @@ export class ThreadDesk {
       .map(({ lane }) => lane.laneId)
   }
 
+  /** The lane whose process has the thread. One that waits for it holds nothing. */
   #liveLaneOf(threadId: string): string | undefined {
-    return this.#options.projector.all().find(({ session }) => session?.phase === 'live' && session.threadId === threadId)?.lane.laneId
+    const holds = ({ session }: LaneAggregates): boolean =>
+      session?.phase === 'live' && session.threadId === threadId && !session.readinessDeferred
+    return this.#options.projector.all().find(holds)?.lane.laneId
   }
 }

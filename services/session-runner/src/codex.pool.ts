@@ -172,16 +172,21 @@ const turnParams = (method: string, params: Params, activeTurnId: string | null)
   return method === 'turn/steer' && !params['expectedTurnId'] ? { ...params, expectedTurnId: activeTurnId } : params
 }
 
-/** A call on a lane's own process. @throws BridgeError */
-export const callOn = async (
-  server: AppServerProcess,
-  method: string,
-  params: Record<string, unknown>,
-  timeoutMs: number,
-): Promise<unknown> => {
+/** True when the process has let go of a thread it had loaded, as it does when the thread is archived. */
+export const isUnloaded = (error: unknown): boolean => /^thread not found/i.test((error as Error).message)
+
+export type LaneCall = { method: string; params: Params; timeoutMs: number; reload: () => Promise<void> }
+
+/** A call on a lane's own process. A thread that is not loaded any more is loaded again. @throws BridgeError */
+export const callOn = async (server: AppServerProcess, { method, params, timeoutMs, reload }: LaneCall): Promise<unknown> => {
   if (method.startsWith('turn/')) throw new BridgeError('conflict', 'Turns of a lane go through the lane: POST /lanes/{laneId}/prompt')
+  const ask = () => server.peer.request(method, params, { timeoutMs })
   try {
-    return await server.peer.request(method, params, { timeoutMs })
+    return await ask().catch(async (error: unknown) => {
+      if (!(needsLoadedThread(method) && isUnloaded(error))) throw error
+      await reload()
+      return await ask()
+    })
   } catch (error) {
     throw codexError(error)
   }

@@ -74,6 +74,7 @@ export class LaneSession {
   readonly #desk: RequestDesk
   #server: AppServerProcess | undefined
   #commands: TurnCommands | undefined
+  #loader: ThreadLoader | undefined
   #endpoints: Endpoints | undefined
   #thread: ThreadSummary | null = null
   #readiness: ReadinessKeeper | undefined
@@ -143,6 +144,7 @@ export class LaneSession {
       this.#server = server
       void server.exited.then((exit) => this.#exited(exit))
       const loader = new ThreadLoader({ server, lane: this.lane, cwd: this.#options.cwd, ...this.#options.threads })
+      this.#loader = loader
       const loaded = await loader.load(this.#record.state)
       this.#thread = loaded.thread
       this.#commands = new TurnCommands({
@@ -155,6 +157,7 @@ export class LaneSession {
           this.#ending = why
         },
         endVerification: () => this.#verification?.abort(),
+        reload: () => this.#reload(),
       })
       await this.#record.append((state) =>
         started(
@@ -199,7 +202,8 @@ export class LaneSession {
   /** An app-server call on this session's process. @throws BridgeError */
   call({ method, params }: SessionRequest<'call'>): Promise<unknown> {
     this.#live()
-    return callOn(this.#server as AppServerProcess, method, params, this.#options.rpcTimeoutMs)
+    const { rpcTimeoutMs: timeoutMs } = this.#options
+    return callOn(this.#server as AppServerProcess, { method, params, timeoutMs, reload: () => this.#reload() })
   }
 
   /** Ends the session: interrupts the turn, ends the process, says so in the log. Repeating it waits for the same end. */
@@ -243,6 +247,10 @@ export class LaneSession {
     const { readinessRetryMs, logger } = this.#options
     this.#readiness = new ReadinessKeeper({ loader, record: this.#record, retryMs: readinessRetryMs, logger, onReady })
     this.#readiness.start()
+  }
+
+  async #reload(): Promise<void> {
+    await this.#loader?.reload(this.#record.state)
   }
 
   #note(decide: Parameters<SessionRecord['note']>[0]): void {

@@ -90,6 +90,17 @@ export class ThreadLoader {
     }
   }
 
+  /** Loads a thread again that Codex has let go of under a live session, as archiving does. @throws BridgeError as load */
+  async reload(session: SessionState): Promise<void> {
+    const threadId = session.threadId ?? ''
+    try {
+      await this.#resume(threadId, session.attached === true)
+    } catch (error) {
+      const kind = classifyResumeError(error)
+      throw kind === 'other' ? codexError(error) : readinessError(kind, threadId, (error as Error).message, this.#options.holderOf)
+    }
+  }
+
   async #startThread(): Promise<LoadedThread> {
     const { server, cwd, lane } = this.#options
     const { model, title, acceptanceCriteria } = lane

@@ -8,6 +8,7 @@ import {
   type TurnReceipt,
 } from '@codex-bridge/contracts'
 import { fingerprint } from '@codex-bridge/service-kit'
+import { isUnloaded } from './codex.pool.ts'
 import { turnSkipped } from './readiness.decider.ts'
 import { SerialQueue } from './serial.queue.ts'
 import { type TurnEnd, turnCompleted, turnRequested, turnStarted, turnSteered } from './session.decider.ts'
@@ -25,6 +26,8 @@ export type TurnCommandOptions = {
   onEnding: (why: Ending) => void
   /** Breaks off the verification commands. */
   endVerification: () => void
+  /** Loads the thread again. @throws BridgeError `readiness_blocked` */
+  reload: () => Promise<void>
 }
 
 /** Why the bridge ends the active turn. `failure` turns Codex's `interrupted` into a failed turn. */
@@ -138,23 +141,31 @@ export class TurnCommands {
   }
 
   async #start(commandId: string, input: string, options: SessionRequest<'prompt'>['options']): Promise<string> {
-    const { record, server, rpcTimeoutMs } = this.#options
+    const { record, server, rpcTimeoutMs, reload } = this.#options
     const params = {
       ...options,
       threadId: record.state.threadId,
       input: [textInput(input)],
       clientUserMessageId: commandId,
     } as TurnStartParams
+    const ask = () => server.peer.call('turn/start', params, { timeoutMs: rpcTimeoutMs })
     try {
-      return (await server.peer.call('turn/start', params, { timeoutMs: rpcTimeoutMs })).turn.id
+      const started = await ask().catch(async (error: unknown) => {
+        // Archiving takes the thread out of the process, and bringing it back does not load it.
+        if (!isUnloaded(error)) throw error
+        await reload()
+        return await ask()
+      })
+      return started.turn.id
     } catch (cause) {
       const error = codexError(cause)
       // A refusal ends the turn here. Silence or a lost process does not: the turn may run, and its end comes as an event.
-      if (error.code === 'codex_error') {
+      if (error.code === 'codex_error' || error.code === 'readiness_blocked') {
+        const { reason } = (error.details ?? {}) as { reason?: unknown }
         const end: TurnEnd = {
           status: 'failed',
           cause: 'refused',
-          error: { code: 'turn_refused', message: error.message },
+          error: { code: typeof reason === 'string' ? reason : 'turn_refused', message: error.message },
           finalMessage: null,
           usage: null,
           verify: false,
