@@ -23,7 +23,9 @@ describe('the secret box', () => {
     const sealed = box.seal('wh_a', 'planted-secret')
     expect(sealed).not.toBe(box.seal('wh_a', 'planted-secret'))
     expect(sealed).not.toContain('planted')
-    expect(() => box.open('wh_a', `${sealed.slice(0, -2)}AA`)).toThrow()
+    // Not the last characters: their spare bits decode to the same bytes now and then.
+    const at = sealed.length - 8
+    expect(() => box.open('wh_a', `${sealed.slice(0, at)}${sealed[at] === 'A' ? 'B' : 'A'}${sealed.slice(at + 1)}`)).toThrow()
     expect(() => box.open('wh_a', 'v9.a.b.c')).toThrow()
   })
 
