@@ -65,12 +65,14 @@ test('a reset and an end after the headers are errors at the sender', async () =
 test('hang and drip last until the sender gives up, which is seen', async () => {
   receiver.on('/hang', hang).on('/drip', drip({ intervalMs: 10 }))
   await expect(client.raw('POST', '/hang', { timeoutMs: 80 })).rejects.toThrow()
+  const sentAt = performance.now()
   await expect(client.raw('POST', '/drip', { timeoutMs: 120 })).rejects.toThrow()
   await waitFor(() => receiver.inFlight === 0, { describe: 'both to end' })
   expect(receiver.requests.map((request) => request.outcome)).toEqual(['abandoned', 'abandoned'])
-  const { receivedAt = 0, endedAt = 0, responseBytes } = receiver.requests[1] ?? {}
+  const { endedAt = 0, responseBytes } = receiver.requests[1] ?? {}
   expect(responseBytes).toBeGreaterThan(1)
-  expect(endedAt - receivedAt).toBeGreaterThan(80)
+  // From the sending on: a busy machine may receive late, but it cannot end before the sender's deadline.
+  expect(endedAt - sentAt).toBeGreaterThan(115)
 })
 
 test('delay, a finite drip, a huge body and a redirect arrive as told', async () => {
