@@ -48,6 +48,8 @@ const PAYLOAD: Record<string, string[]> = {
   'lane.session.claimed': ['purpose', 'epoch', 'runnerId', 'home'],
   'lane.session.started': ['threadId', 'runnerId', 'codexVersion', 'pid', 'readinessDeferred', 'readinessReason'],
   'lane.session.recovered': ['threadId', 'runnerId', 'codexVersion', 'pid', 'readinessDeferred', 'readinessReason'],
+  'lane.session.deferred': ['threadId', 'was', 'readinessReason'],
+  'lane.session.ready': ['threadId', 'was', 'deferredMs'],
   'lane.session.stopped': ['cause', 'reason'],
   'lane.session.lost': ['reason', 'message', 'details'],
   'lane.session.hibernated': ['why'],

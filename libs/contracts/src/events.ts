@@ -20,6 +20,8 @@ export const EVENT_TYPES = {
     'lane.session.claimed': 'A runner took the lane; its epoch fences every earlier owner',
     'lane.session.started': 'The app-server answers and the thread is loaded',
     'lane.session.recovered': 'As started, after a loss',
+    'lane.session.deferred': 'The thread is still not ready, for another reason than before',
+    'lane.session.ready': 'The thread became ready after a deferral',
     'lane.session.stopped': 'Ended by command or because it could not start',
     'lane.session.lost': 'Its process or runner died',
     'lane.session.hibernated': 'Its idle process was ended; the next prompt wakes it',

@@ -50,6 +50,30 @@ export const laneFields = {
   verificationCommands: Lines('Run by the bridge in the workspace after a completed turn'),
 }
 
+/** The process that has a thread open for writing, as far as it can be seen. */
+export const ThreadWriter = Type.Object({
+  pid: Nullable(Type.Integer()),
+  surface: Type.Enum(['mac-app', 'vscode', 'cli', 'bridge', 'unknown']),
+  /** Start of that process; it may have opened the thread later. */
+  since: Nullable(Timestamp),
+})
+export type ThreadWriter = Static<typeof ThreadWriter>
+
+/** A lane's thread and workspace as the watcher, or the attachment, last saw them. */
+export const ThreadSeen = Type.Object({
+  name: Nullable(Type.String()),
+  branch: Nullable(Type.String()),
+  /** Codex's own time of the last change, Unix seconds. */
+  updatedAt: Nullable(Type.Integer()),
+  archived: Type.Boolean(),
+  /** Codex no longer knows the thread. */
+  missing: Type.Boolean(),
+  /** Who else has it open; null while nobody has. */
+  writer: Nullable(ThreadWriter),
+  workspaceMissing: Type.Boolean(),
+})
+export type ThreadSeen = Static<typeof ThreadSeen>
+
 /** Post-state of the lane aggregate, carried by every event on `lane.evt.{laneId}.lane`. */
 export const LaneState = Type.Object({
   laneId: LaneId,
@@ -66,6 +90,8 @@ export const LaneState = Type.Object({
   preferredSurface: PreferredSurface,
   requirePreferredSurface: Type.Boolean(),
   surface: Surface,
+  /** Absent in states stored before there was a watcher: the same as null. */
+  thread: Type.Optional(Nullable(ThreadSeen)),
   acceptanceCriteria: laneFields.acceptanceCriteria,
   verificationCommands: laneFields.verificationCommands,
   status: LaneStatus,
@@ -102,6 +128,7 @@ export const Lane = Type.Object(
     preferredSurface: PreferredSurface,
     requirePreferredSurface: Type.Boolean(),
     surface: Surface,
+    thread: Type.Optional(Nullable(ThreadSeen)),
     acceptanceCriteria: laneFields.acceptanceCriteria,
     verificationCommands: laneFields.verificationCommands,
     createdAt: Timestamp,

@@ -58,6 +58,8 @@ export const SessionState = Type.Object({
   threadId: Nullable(Type.String()),
   /** Codex has stored the thread: from its first turn on it can be resumed by another process. */
   threadStored: Type.Boolean(),
+  /** The client named the thread, so it may carry settings of other programs. Absent in old states: the same as false. */
+  attached: Type.Optional(Type.Boolean()),
   startedAt: Nullable(Timestamp),
   readinessMode: ReadinessMode,
   readinessDeferred: Type.Boolean(),

@@ -30,7 +30,7 @@ export const subjects = {
 } as const
 
 export type CommandService = 'registry' | 'approvals' | 'webhooks' | 'codex' | 'runner'
-export const SESSION_VERBS = ['status', 'prompt', 'steer', 'interrupt', 'stop'] as const
+export const SESSION_VERBS = ['status', 'prompt', 'steer', 'interrupt', 'stop', 'call'] as const
 export type SessionVerb = (typeof SESSION_VERBS)[number]
 
 /** Reads `lane.evt.{laneId}.{aggregate}` or `lane.live.…`; undefined for any other subject. */

@@ -11,6 +11,14 @@ export const newId = (prefix: 'wh' | 'lane' | 'apr' | 'dlv'): string =>
 
 export const newCommandId = (): string => `cmd_${randomUUID()}`
 
+const LONGEST_COMMAND_ID = 128
+
+/** Id of a step of a command: the same for every retry of it, and still within the limit. */
+export const stepId = (commandId: string, step: string): string => {
+  const plain = `${commandId}:${step}`
+  return plain.length <= LONGEST_COMMAND_ID ? plain : `cmd_${createHash('sha256').update(plain).digest('hex')}`
+}
+
 /** Identifies what a command asks for: the same id with another fingerprint is a reused key. */
 export const fingerprint = (verb: string, body: unknown): string =>
   createHash('sha256').update(verb).update('\0').update(canonicalJson(body)).digest('base64url').slice(0, 16)

@@ -273,12 +273,12 @@ describe('the end of a request', () => {
     expect(react(version, event('lane.session.started', 5, session([]))).drafts).toEqual([])
   })
 
-  it("takes what a person raised by hand for none of Codex's", () => {
+  it.each(['runtime', 'app-server'] as const)("takes what a person raised by hand as %s for none of Codex's", (source) => {
     const version = pendingOne()
     const manual = {
       state: {
         ...(version.state as ApprovalsState),
-        pending: (version.state?.pending ?? []).map((approval) => ({ ...approval, source: 'runtime' as const })),
+        pending: (version.state?.pending ?? []).map((approval) => ({ ...approval, source, kind: 'manual' as const })),
       },
       seq: 1,
     }

@@ -99,7 +99,7 @@ export const decideFromSession = (
   const state = known?.incarnation === session.incarnation ? known : emptyState(event.laneId, session.incarnation)
   if (event.type === 'lane.session.request.raised' && event.seq > state.appliedSeq) return requested(state, event, now, expiresAt)
   const open = new Set(session.requests.map(({ approvalId }) => approvalId))
-  const over = (approval: Approval) => approval.source === 'app-server' && approval.raisedSeq < event.seq && !open.has(approval.approvalId)
+  const over = (approval: Approval) => approval.kind !== 'manual' && approval.raisedSeq < event.seq && !open.has(approval.approvalId)
   const orphan = state.pending.find(over)
   if (orphan) return orphaned(state, orphan, now, reasonOf(event))
   const waiting = state.ended.find((approval) => approval.delivery === 'pending' && over(approval))
@@ -187,7 +187,7 @@ export const decideResolution = (version: Version<ApprovalsState>, request: Deci
     resolvedAt: request.now,
     decision,
     decidedBy: request.commandId,
-    delivery: approval.source === 'app-server' ? 'pending' : 'none',
+    delivery: approval.kind === 'manual' ? 'none' : 'pending',
   }
   return draft('lane.approval.resolved', withEnded(state, ended), ended, { decision })
 }
@@ -222,6 +222,51 @@ const decisionOf = (approval: Approval, { action, body }: DecideRequest): Decisi
   return { ...body, decision }
 }
 
+/**
+ * Asks a person something that Codex did not ask (`POST /debug/request-approval`): kind `manual`, answered to nobody.
+ * @returns undefined when this very command asked before
+ */
+export const decideManualRequest = (
+  version: Version<ApprovalsState>,
+  request: {
+    laneId: string
+    incarnation: string
+    approvalId: string
+    source: Approval['source']
+    reason: string
+    now: string
+    expiresAt: string | null
+  },
+): ApprovalDraft | undefined => {
+  const { laneId, incarnation, approvalId, source, reason, now, expiresAt } = request
+  const state = version.state?.incarnation === incarnation ? version.state : emptyState(laneId, incarnation)
+  if ([...state.pending, ...state.ended].some((known) => known.approvalId === approvalId)) return
+  const approval: Approval = {
+    approvalId,
+    laneId,
+    source,
+    kind: 'manual',
+    reason,
+    status: 'pending',
+    createdAt: now,
+    resolvedAt: null,
+    threadId: null,
+    turnId: null,
+    itemId: null,
+    epoch: 0,
+    raisedSeq: version.seq,
+    request: { debug: true },
+    availableDecisions: ['approve', 'deny'],
+    decision: null,
+    decidedBy: null,
+    delivery: 'none',
+    deliveredAt: null,
+    expiresAt,
+    endedReason: null,
+  }
+  return draft('lane.approval.requested', { ...state, pending: [...state.pending, approval] }, approval, { request: approval.request })
+}
+
 /** Nobody decided in time: denied. @returns undefined when it is no longer pending or not due */
 export const decideExpiry = (version: Version<ApprovalsState>, approvalId: string, now: string): ApprovalDraft | undefined => {
   const state = version.state
@@ -232,7 +277,7 @@ export const decideExpiry = (version: Version<ApprovalsState>, approvalId: strin
     status: 'expired',
     resolvedAt: now,
     decision: { decision: 'deny' },
-    delivery: approval.source === 'app-server' ? 'pending' : 'none',
+    delivery: approval.kind === 'manual' ? 'none' : 'pending',
     endedReason: 'expired',
   }
   return draft('lane.approval.expired', withEnded(state, ended), ended, { decision: ended.decision })

@@ -9,8 +9,8 @@ import {
   type LaneState,
   subjects,
 } from '@codex-bridge/contracts'
-import { type Logger, stampEvent } from '@codex-bridge/service-kit'
-import { decideExpiry, decideFromSession, decideResolution } from './approval.decider.ts'
+import { fingerprint, type Logger, stampEvent } from '@codex-bridge/service-kit'
+import { decideExpiry, decideFromSession, decideManualRequest, decideResolution } from './approval.decider.ts'
 
 export type KeeperOptions = { bus: Bus; log: EventLog; logger: Logger; expirySec: number }
 
@@ -63,6 +63,22 @@ export class ApprovalKeeper {
     const approval = version.state?.ended.find(({ approvalId }) => approvalId === request.approvalId)
     this.#due.delete(request.approvalId)
     return approval as Approval
+  }
+
+  /** Asks a person by hand. @throws BridgeError `lane_not_found` */
+  async request({ commandId, body }: ApprovalRequest<'request'>): Promise<Approval> {
+    const { laneId, source = 'runtime', reason = 'Asked by hand' } = body
+    const lane = (await this.#options.log.last(laneId, 'lane'))?.state as LaneState | undefined
+    if (!lane || lane.deleted) throw new BridgeError('lane_not_found', `No lane ${laneId}`)
+    const { expirySec } = this.#options
+    const expiresAt = expirySec > 0 ? new Date(Date.now() + expirySec * 1000).toISOString() : null
+    const approvalId = `apr_${fingerprint('request-approval', commandId).replaceAll(/[^A-Za-z0-9]/g, '0')}`
+    const asked = { laneId, incarnation: lane.incarnation, approvalId, source, reason, now: new Date().toISOString(), expiresAt }
+    const { version } = await this.#store.transact(laneId, (current) => decideManualRequest(current, asked))
+    if (version.state) this.#note(version.state)
+    return [...(version.state?.pending ?? []), ...(version.state?.ended ?? [])].find(
+      (approval) => approval.approvalId === approvalId,
+    ) as Approval
   }
 
   async #react(event: BridgeEvent): Promise<void> {

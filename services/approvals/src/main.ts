@@ -35,6 +35,7 @@ await runService(logger, async (started) => {
     {
       list: (request) => keeper.list(request),
       decide: (request) => keeper.decide(request),
+      request: (request) => keeper.request(request),
       health: () => ({ instance, leading: leads }),
     },
     { observe: logServed(logger) },

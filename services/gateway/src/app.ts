@@ -13,12 +13,18 @@ import { originGuard } from './http/origin.guard.ts'
 import { requestId } from './http/request-id.middleware.ts'
 import { securityHeaders } from './http/security-headers.middleware.ts'
 import { approvalRoutes } from './routes/approvals.ts'
+import { asyncapiRoutes } from './routes/asyncapi.ts'
+import { codexRoutes } from './routes/codex.ts'
+import { debugRoutes } from './routes/debug.ts'
 import { eventRoutes } from './routes/events.ts'
 import { createRouter, type GatewayRouter, methodsFor } from './routes/gateway.router.ts'
 import { healthRoutes } from './routes/health.ts'
+import { laneFlowRoutes } from './routes/lane-flows.ts'
 import { laneRoutes } from './routes/lanes.ts'
 import { openapiRoutes } from './routes/openapi.ts'
 import { sessionRoutes } from './routes/sessions.ts'
+import { threadRoutes } from './routes/threads.ts'
+import { watchRoutes } from './routes/watch.ts'
 import { webhookRoutes } from './routes/webhooks.ts'
 import { workflowRoutes } from './routes/workflows.ts'
 import type { StreamService } from './sse/stream.service.ts'
@@ -43,13 +49,19 @@ export const createApp = ({ config, logger, bus, health, streams }: AppParts): {
 
   const { router, mount } = createRouter()
   healthRoutes(mount, health)
+  watchRoutes(mount, bus)
   sessionRoutes(mount, bus)
+  laneFlowRoutes(mount, bus)
   laneRoutes(mount, bus)
   approvalRoutes(mount, bus)
   webhookRoutes(mount, bus)
   workflowRoutes(mount, bus)
+  codexRoutes(mount, bus)
+  threadRoutes(mount, bus)
+  debugRoutes(mount, bus)
   eventRoutes(mount, streams)
   openapiRoutes(mount)
+  asyncapiRoutes(mount)
   app.use(router.routes() as unknown as GatewayMiddleware)
   app.use(unmatched(router))
   return { app, router }

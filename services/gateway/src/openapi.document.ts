@@ -4,6 +4,7 @@ import * as contracts from '@codex-bridge/contracts'
 import { BRIDGE_VERSION } from '@codex-bridge/service-kit'
 import swaggerJsdoc from 'swagger-jsdoc'
 import { HealthReport } from './health.schema.ts'
+import { isNamed, withReferences } from './json-schema.ts'
 
 type Json = Record<string, unknown>
 export type OpenApiDocument = {
@@ -17,11 +18,12 @@ export type OpenApiDocument = {
 const METHODS = ['get', 'post', 'patch', 'delete'] as const
 const TAGS = {
   health: 'How the bridge is',
-  watch: 'The live event stream',
+  watch: 'The live event stream, and the watcher of what happens outside the bridge',
+  webhooks: 'Outbound subscriptions',
+  codex: 'Threads, turns and workflows of Codex',
   lanes: 'Units of work, their sessions, turns and events',
   approvals: 'Requests of Codex that wait for a person',
-  webhooks: 'Outbound subscriptions',
-  codex: 'Threads and workflows of Codex',
+  debug: 'By hand, for operators',
   docs: 'This description',
 }
 
@@ -60,6 +62,12 @@ export const buildOpenApiDocument = (): OpenApiDocument => {
 const completeOperation = (operation: Json, method: string, path: string): void => {
   const words = path.split(/[^A-Za-z]+/).filter(Boolean)
   operation['operationId'] = method + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('')
+  const { 'x-query': query, 'x-responses': set } = operation
+  if (query !== undefined) operation['parameters'] = [...((operation['parameters'] as Json[]) ?? []), ...queryParameters(String(query))]
+  if (set !== undefined) operation['responses'] = responseSet(String(set))
+  // Not sent: what is undefined has no place in JSON.
+  operation['x-query'] = undefined
+  operation['x-responses'] = undefined
   operation['responses'] = {
     ...(operation['responses'] as Json),
     403: { $ref: '#/components/responses/Forbidden' },
@@ -67,18 +75,43 @@ const completeOperation = (operation: Json, method: string, path: string): void 
   }
 }
 
+/** The parameters of a query, from the schema that checks it. */
+const queryParameters = (name: string): Json[] => {
+  const schema = Object.values(contracts).find((candidate) => isNamed(candidate) && candidate.$id === name)
+  if (!schema) throw new Error(`contracts have no query ${name}`)
+  const { properties } = schema as unknown as { properties: Record<string, Json> }
+  return Object.entries(properties).map(([parameter, { description, ...type }]) => ({
+    name: parameter,
+    in: 'query',
+    ...(description !== undefined && { description }),
+    schema: withReferences(type),
+  }))
+}
+
+/** Answers that many routes share, so that one place says them. */
+const responseSet = (name: string): Json => {
+  const done: Record<string, Json> = {
+    CodexAction: {
+      200: { description: "Codex's result", content: json(ref('schemas', 'CodexResult')) },
+      202: ref('responses', 'Unknown'),
+    },
+    ThreadTurn: { 202: ref('responses', 'ThreadTurn') },
+  }
+  const answers = done[name]
+  if (!answers) throw new Error(`no set of responses ${name}`)
+  const refused = ['BadRequest', 'NotFound', 'Conflict', 'TooLarge', 'MediaType', 'KeyReused', 'Codex', 'Unavailable', 'Timeout']
+  const statusOf = (response: string) => Object.entries(RESPONSE_NAMES).find(([, known]) => known === response)?.[0] ?? ''
+  return { ...answers, ...Object.fromEntries(refused.map((response) => [statusOf(response), ref('responses', response)])) }
+}
+
 const ref = (kind: 'schemas' | 'responses', name: string): Json => ({ $ref: `#/components/${kind}/${name}` })
 const json = (schema: unknown): Json => ({ 'application/json': { schema } })
-
-type Named = { $id: string }
-const isNamed = (value: unknown): value is Named =>
-  typeof value === 'object' && value !== null && typeof (value as Partial<Named>).$id === 'string'
 
 /** Every schema of contracts that has a name, with references where one holds another. */
 const schemas = (): Json => {
   const named: Json = {}
   for (const schema of [...Object.values(contracts), HealthReport]) {
-    if (isNamed(schema)) named[schema.$id] = { ...(withReferences(schema, true) as Json) }
+    if (isNamed(schema) && !schema.$id.endsWith('Query')) named[schema.$id] = { ...(withReferences(schema, undefined, true) as Json) }
   }
   const list = (plural: string, of: string) => ({
     type: 'object',
@@ -92,6 +125,7 @@ const schemas = (): Json => {
     SessionList: list('sessions', 'Session'),
     EventList: list('events', 'Event'),
     ApprovalList: list('approvals', 'Approval'),
+    ThreadList: list('threads', 'Thread'),
     WebhookList: list('webhooks', 'Webhook'),
     UnknownOutcome: {
       type: 'object',
@@ -114,18 +148,6 @@ const errorProperties = (): Json => ({
   message: { type: 'string' },
   details: {},
 })
-
-/** A copy fit for the document: no ids, and named schemas inside others as references. */
-const withReferences = (value: unknown, top = false): unknown => {
-  if (Array.isArray(value)) return value.map((item) => withReferences(item))
-  if (value === null || typeof value !== 'object') return value
-  if (!top && isNamed(value)) return ref('schemas', value.$id)
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([key]) => key !== '$id')
-      .map(([key, inner]) => [key, withReferences(inner)]),
-  )
-}
 
 const RESPONSE_NAMES: Record<number, string> = {
   400: 'BadRequest',
@@ -161,6 +183,10 @@ const responses = (): Json => {
       description: 'The owner did not answer in time. The command may have run: repeat it with the same key, or watch the events',
       content: json(ref('schemas', 'UnknownOutcome')),
     },
+    ThreadTurn: {
+      description: 'Accepted, or the outcome is unknown as yet',
+      content: json({ oneOf: [ref('schemas', 'ThreadTurn'), ref('schemas', 'UnknownOutcome')] }),
+    },
     Turn: {
       description: 'Accepted, or the outcome is unknown as yet',
       content: json({ oneOf: [ref('schemas', 'TurnReceipt'), ref('schemas', 'UnknownOutcome')] }),
@@ -170,6 +196,7 @@ const responses = (): Json => {
 
 const parameters = (): Json => ({
   LaneId: { name: 'laneId', in: 'path', required: true, schema: contracts.LaneId },
+  ThreadId: { name: 'threadId', in: 'path', required: true, schema: contracts.ThreadId },
   ApprovalId: { name: 'approvalId', in: 'path', required: true, schema: contracts.ApprovalId },
   SubscriptionId: { name: 'id', in: 'path', required: true, schema: contracts.SubscriptionId },
   MinSeq: {

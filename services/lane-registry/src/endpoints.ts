@@ -2,9 +2,12 @@ import { type Bus, type Endpoints, type EventLog, serve } from '@codex-bridge/bu
 import { RegistryRequests } from '@codex-bridge/contracts'
 import { BRIDGE_VERSION, type Logger, logServed } from '@codex-bridge/service-kit'
 import type { SnapshotStore } from '@codex-bridge/store'
+import type { CodexLookout } from './codex.lookout.ts'
 import type { LaneProjector } from './lane.projector.ts'
 import type { LaneReader } from './lane.reader.ts'
 import type { LaneWorkflow } from './lane.workflow.ts'
+import type { SessionReconciler } from './session.reconciler.ts'
+import type { ThreadDesk } from './thread.desk.ts'
 
 export type EndpointParts = {
   bus: Bus
@@ -13,13 +16,16 @@ export type EndpointParts = {
   projector: LaneProjector
   reader: LaneReader
   workflow: LaneWorkflow
+  threads: ThreadDesk
+  lookout: CodexLookout
+  reconciler: SessionReconciler
   logger: Logger
   instance: string
 }
 
 /** Puts the lane-registry on the bus. */
 export const serveRegistry = (parts: EndpointParts): Promise<Endpoints> => {
-  const { reader, workflow } = parts
+  const { reader, workflow, threads, lookout, reconciler } = parts
   return serve(
     parts.bus,
     { name: 'lane-registry', version: BRIDGE_VERSION, service: 'registry', metadata: { instance: parts.instance } },
@@ -29,7 +35,19 @@ export const serveRegistry = (parts: EndpointParts): Promise<Endpoints> => {
       'get-lane': ({ laneId, minSeq }) => reader.laneText(laneId, minSeq),
       'list-lanes': (request) => reader.lanes(request),
       'delete-lane': (request) => workflow.delete(request),
-      'start-visible': (request) => workflow.startVisible(request),
+      'start-visible': (request) => workflow.startVisible(request, threads, lookout),
+      attach: (request) => workflow.attach(request, threads, lookout),
+      'sync-lane': (request) => workflow.sync(request, threads),
+      cleanup: (request) => workflow.cleanup(request),
+      rpc: (request) => threads.rpc(request),
+      'get-thread': (request) => threads.read(request),
+      'loaded-threads': () => threads.loaded(),
+      'list-threads': (request) => threads.list(request),
+      'active-threads': (request) => threads.active(request),
+      'rollback-thread': (request) => threads.rollback(request),
+      'turn-on-thread': (request) => threads.turn(request),
+      'debug-complete': (request) => workflow.debugComplete(request),
+      'debug-reconcile': ({ body }) => reconciler.reconcileNow(body),
       'start-session': (request) => workflow.startSession(request),
       'stop-session': (request) => workflow.stopSession(request),
       'get-session': ({ laneId, minSeq }) => reader.sessionText(laneId, minSeq),

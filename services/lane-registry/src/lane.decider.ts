@@ -11,6 +11,7 @@ import {
   type StatusReason,
 } from '@codex-bridge/contracts'
 import { reduceStatus, statusEventType } from './status.reducer.ts'
+import { seenOf, type ThreadFacts } from './thread.seen.ts'
 
 /** A command as a decider needs it: who retries what, and when it is. */
 export type Command = { commandId: string; fingerprint: string; now: string }
@@ -150,6 +151,7 @@ export const decideFromEvent = (version: Version<LaneState>, event: BridgeEvent,
   const state: LaneState = {
     ...lane,
     threadId,
+    ...(threadId !== lane.threadId && { thread: null }),
     status: after.status,
     statusReason: bounded(after.reason),
     statusSince: after.status === before.status ? lane.statusSince : now,
@@ -176,6 +178,62 @@ const statusPayload = (before: LaneState, after: LaneState, event: BridgeEvent):
     verification: event.payload['results'] ?? null,
   }),
 })
+
+/** Marks a lane done by hand (`POST /debug/complete`), through the same event as every completion. @throws BridgeError `lane_not_found` */
+export const decideDebugCompletion = (
+  version: Version<LaneState>,
+  laneId: string,
+  note: string | null,
+  command: Command,
+): LaneDraft | undefined => {
+  const lane = version.state
+  if (!lane || lane.deleted) throw new BridgeError('lane_not_found', `No lane ${laneId}`)
+  if (knownCommand(lane, command)) return
+  const state: LaneState = {
+    ...lane,
+    status: 'done',
+    statusReason: { code: 'debug_completed', message: note ?? 'Completed by hand' },
+    statusSince: command.now,
+    updatedAt: command.now,
+    appliedSeq: Math.max(lane.appliedSeq, version.seq),
+    commands: remember(lane.commands, command, 'debug-complete'),
+  }
+  const payload = {
+    from: lane.status,
+    to: 'done',
+    reason: state.statusReason,
+    cause: null,
+    note,
+    debug: true,
+    finalMessage: null,
+    acceptanceCriteria: lane.acceptanceCriteria,
+  }
+  return draft('lane.completed', state, payload, null, command.commandId)
+}
+
+/** Takes over what the thread says of itself; the lane's own workspace stays. @throws BridgeError `lane_not_found` */
+export const decideFacts = (
+  version: Version<LaneState>,
+  laneId: string,
+  facts: ThreadFacts,
+  command: Command,
+  type: 'lane.attached' | 'lane.synced',
+): LaneDraft | undefined => {
+  const lane = version.state
+  if (!lane || lane.deleted) throw new BridgeError('lane_not_found', `No lane ${laneId}`)
+  if (knownCommand(lane, command)) return
+  const state: LaneState = {
+    ...lane,
+    title: facts.title ?? lane.title,
+    repoRoot: lane.repoRoot ?? facts.cwd,
+    branch: facts.branch ?? lane.branch,
+    surface: facts.surface,
+    thread: seenOf(facts, lane.thread ?? null),
+    updatedAt: command.now,
+    commands: remember(lane.commands, command, type),
+  }
+  return draft(type, state, { ...facts, threadId: lane.threadId }, null, command.commandId)
+}
 
 /** A correction that no session event brought: the bridge itself found the status untrue or could not act. */
 export const decideCorrection = (

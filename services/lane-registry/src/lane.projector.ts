@@ -74,7 +74,7 @@ export class LaneProjector {
 
   /** The lanes whose log says that an app-server process belongs to them, and those that show a live status. */
   live(): LaneAggregates[] {
-    return this.#all().filter(({ session, lane }) => isLive(session) || LIVE_STATUSES.has(lane.status))
+    return this.all().filter(({ session, lane }) => isLive(session) || LIVE_STATUSES.has(lane.status))
   }
 
   /** A lane's aggregates, undefined where there is none or it was deleted. */
@@ -90,7 +90,8 @@ export class LaneProjector {
     }
   }
 
-  #all(): LaneAggregates[] {
+  /** Every lane. */
+  all(): LaneAggregates[] {
     return [...this.#entries.keys()].map((laneId) => this.get(laneId)).filter((aggregates) => aggregates !== undefined)
   }
 
@@ -231,7 +232,7 @@ export class LaneProjector {
     this.#copyBroken = true
     this.#repairing = true
     try {
-      const lanes = this.#all().map(({ lane }) => lane.laneId)
+      const lanes = this.all().map(({ lane }) => lane.laneId)
       // Events folded while this runs are copied as usual, and newer snapshots win by their sequence.
       for (const laneId of lanes) await this.#write(laneId, 0)
       await this.#store.prune((laneId) => this.get(laneId) !== undefined)

@@ -13,6 +13,7 @@ import {
   subjects,
 } from '@codex-bridge/contracts'
 import type { SnapshotStore } from '@codex-bridge/store'
+import { passesFilter } from './lane.filter.ts'
 import type { LaneProjector } from './lane.projector.ts'
 import { type LaneAggregates, laneView, sessionView } from './lane.view.ts'
 
@@ -53,7 +54,9 @@ export class LaneReader {
 
   async lanes(query: RegistryRequest<'list-lanes'>): Promise<RawJson> {
     await this.caughtUp(query.minSeq ?? 0)
-    const { texts, nextCursor } = await this.#store.lanes({ limit: query.limit, cursor: query.cursor })
+    const { filter } = query
+    const accepts = filter ? { accepts: (text: string) => passesFilter(JSON.parse(text) as Lane, filter) } : {}
+    const { texts, nextCursor } = await this.#store.lanes({ limit: query.limit, cursor: query.cursor, ...accepts })
     return new RawJson(`{"lanes":[${texts.join(',')}],"nextCursor":${JSON.stringify(nextCursor)}}`)
   }
 

@@ -6,6 +6,8 @@ export type LaneAggregates = {
   session: SessionState | undefined
   approvals: ApprovalsState | undefined
   seq: number
+  /** Time of the session's last event. */
+  sessionAt?: string | undefined
 }
 
 /** Phases in which an app-server process belongs to the lane. */
@@ -39,6 +41,8 @@ export const laneView = (aggregates: LaneAggregates): Lane => {
     preferredSurface: lane.preferredSurface,
     requirePreferredSurface: lane.requirePreferredSurface,
     surface: lane.surface,
+    // While a session of ours has the thread, whoever had it before has let go.
+    thread: lane.thread ? { ...lane.thread, writer: isLive(session) && !session?.readinessDeferred ? null : lane.thread.writer } : null,
     acceptanceCriteria: lane.acceptanceCriteria,
     verificationCommands: lane.verificationCommands,
     createdAt: lane.createdAt,

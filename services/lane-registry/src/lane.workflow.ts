@@ -1,6 +1,7 @@
 import { AggregateStore, type EventLog } from '@codex-bridge/bus'
 import {
   BridgeError,
+  type CleanupResult,
   type Lane,
   type LaneCreate,
   type LaneState,
@@ -10,11 +11,17 @@ import {
   type StartVisibleResult,
   type StatusReason,
 } from '@codex-bridge/contracts'
-import { fingerprint, type Logger, laneIdOfCommand, stampEvent } from '@codex-bridge/service-kit'
-import { type Command, decideCorrection, decideCreate, decideDelete } from './lane.decider.ts'
+import { fingerprint, type Logger, laneIdOfCommand, stampEvent, stepId } from '@codex-bridge/service-kit'
+import type { CodexLookout } from './codex.lookout.ts'
+import { planCleanup } from './lane.cleanup.ts'
+import { type Command, decideCorrection, decideCreate, decideDebugCompletion, decideDelete, decideFacts } from './lane.decider.ts'
+import type { LaneProjector } from './lane.projector.ts'
 import type { LaneReader } from './lane.reader.ts'
 import { isLive } from './lane.view.ts'
 import type { SessionGateway } from './session.gateway.ts'
+import type { ThreadDesk } from './thread.desk.ts'
+import type { ThreadFacts } from './thread.seen.ts'
+import { takenFacts } from './thread.takeover.ts'
 
 /** Deadline for handing a kickoff prompt to a live session, in milliseconds. */
 const PROMPT_TIMEOUT_MS = 30_000
@@ -25,14 +32,16 @@ const now = (): string => new Date().toISOString()
 export class LaneWorkflow {
   readonly #lanes: AggregateStore<LaneState>
   readonly #reader: LaneReader
+  readonly #projector: LaneProjector
   readonly #sessions: SessionGateway
   readonly #logger: Logger
   /** Starts under way, so that two commands for one lane share one start. */
   readonly #starting = new Map<string, Promise<SessionReply>>()
 
-  constructor(log: EventLog, reader: LaneReader, sessions: SessionGateway, logger: Logger) {
+  constructor(log: EventLog, reader: LaneReader, projector: LaneProjector, sessions: SessionGateway, logger: Logger) {
     this.#lanes = new AggregateStore<LaneState>(log, 'lane', stampEvent)
     this.#reader = reader
+    this.#projector = projector
     this.#sessions = sessions
     this.#logger = logger
   }
@@ -46,8 +55,9 @@ export class LaneWorkflow {
   async delete({ commandId, laneId }: RegistryRequest<'delete-lane'>): Promise<{ laneId: string; seq: number }> {
     const command = this.#command('delete-lane', commandId, { laneId })
     const { state } = await this.#lanes.load(laneId)
-    if (state && !state.deleted) await this.#stop(state, `${commandId}:stop`)
+    if (state && !state.deleted) await this.#stop(state, stepId(commandId, 'stop'))
     const { version } = await this.#lanes.transact(laneId, (current) => decideDelete(current, laneId, command))
+    // The answer has no body to carry a sequence to read by: whoever asks next must not see the lane.
     await this.#reader.caughtUp(version.seq)
     return { laneId, seq: version.seq }
   }
@@ -64,19 +74,78 @@ export class LaneWorkflow {
   }
 
   /** The one-shot workflow: lane, session, thread, and the kickoff turn if there is a prompt. */
-  async startVisible({ commandId, body }: RegistryRequest<'start-visible'>): Promise<StartVisibleResult> {
+  async startVisible(
+    { commandId, body }: RegistryRequest<'start-visible'>,
+    threads: ThreadDesk,
+    lookout: CodexLookout,
+  ): Promise<StartVisibleResult> {
     const { kickoffPrompt, ...laneBody } = body
+    const taken = body.threadId === undefined ? undefined : await takenFacts(body.threadId, threads, lookout)
+    if (taken) {
+      assertSurface(body, taken)
+      this.#assertFree(body.threadId as string, body.laneId ?? laneIdOfCommand(commandId))
+    }
     const { laneId } = await this.#create(commandId, laneBody, body)
-    const live = await this.#start(await this.#existing(laneId), `${commandId}:session`)
+    if (taken) await this.#facts(laneId, commandId, taken, 'lane.attached')
+    const live = await this.#start(await this.#existing(laneId), stepId(commandId, 'session'))
     const turn =
       kickoffPrompt === undefined
         ? undefined
-        : await this.#sessions.prompt(laneId, `${commandId}:kickoff`, kickoffPrompt, PROMPT_TIMEOUT_MS)
+        : await this.#sessions.kickOff(laneId, stepId(commandId, 'kickoff'), kickoffPrompt, PROMPT_TIMEOUT_MS)
     if (kickoffPrompt !== undefined && !turn) throw new BridgeError('codex_unavailable', 'The session ended before the kickoff prompt')
     const seq = Math.max(live.seq, turn?.seq ?? 0)
     const [lane, session] = await Promise.all([this.#reader.lane(laneId, seq), this.#reader.session(laneId, seq)])
     if (!live.thread) throw new BridgeError('codex_error', 'The session has no thread')
-    return { lane, session, thread: live.thread, turn: turn ?? null }
+    // A thread that is not loaded yet is described by what was read of it.
+    const thread = session.readinessDeferred && taken ? { id: live.thread.id, name: taken.title, cwd: taken.cwd } : live.thread
+    return { lane, session, thread, turn: turn === undefined || 'skipped' in turn ? null : turn }
+  }
+
+  /**
+   * Makes a lane of an existing thread. Nothing is run: the session starts with the first prompt or by command.
+   * @throws BridgeError `thread_not_found`, `readiness_blocked` (another surface than required), `lane_attached_elsewhere`
+   */
+  async attach({ commandId, body }: RegistryRequest<'attach'>, threads: ThreadDesk, lookout: CodexLookout): Promise<Lane> {
+    const facts = await takenFacts(body.threadId, threads, lookout)
+    assertSurface(body, facts)
+    this.#assertFree(body.threadId, body.laneId ?? laneIdOfCommand(commandId))
+    const { laneId } = await this.#create(commandId, body, body)
+    return await this.#facts(laneId, commandId, facts, 'lane.attached')
+  }
+
+  /** Refreshes what the lane says of its thread. @throws BridgeError `thread_not_found` when it has none */
+  async sync({ commandId, laneId }: RegistryRequest<'sync-lane'>, threads: ThreadDesk): Promise<Lane> {
+    const { threadId } = await this.#existing(laneId)
+    if (threadId === null) throw new BridgeError('thread_not_found', `Lane ${laneId} has no thread`)
+    return await this.#facts(laneId, commandId, await threads.facts(threadId), 'lane.synced')
+  }
+
+  /** Deletes lanes that are over, or only says which. One that fails is reported and does not stop the rest. */
+  async cleanup({ commandId, body }: RegistryRequest<'cleanup'>): Promise<CleanupResult> {
+    const dryRun = body.dryRun ?? true
+    const lanes = planCleanup(this.#projector.all(), body, Date.now())
+    if (!dryRun) {
+      for (const lane of lanes) {
+        if (lane.action !== 'would_delete') continue
+        try {
+          await this.delete({ commandId: stepId(commandId, lane.laneId), laneId: lane.laneId })
+          lane.action = 'deleted'
+        } catch (error) {
+          lane.action = 'kept'
+          lane.reason = BridgeError.from(error).message
+        }
+      }
+    }
+    return { dryRun, matched: lanes.length, deleted: lanes.filter(({ action }) => action === 'deleted').length, lanes }
+  }
+
+  /** Marks a lane done by hand. */
+  async debugComplete({ commandId, body }: RegistryRequest<'debug-complete'>): Promise<Lane> {
+    const command = this.#command('debug-complete', commandId, body)
+    const { version } = await this.#lanes.transact(body.laneId, (current) =>
+      decideDebugCompletion(current, body.laneId, body.note ?? null, command),
+    )
+    return await this.#reader.lane(body.laneId, version.seq)
   }
 
   /** Says in the log that a session's owner is gone and resumes by policy. Used by the reconciler. */
@@ -96,6 +165,23 @@ export class LaneWorkflow {
     const { id } = stampEvent()
     const { version } = await this.#lanes.transact(laneId, (current) => decideCreate(current, laneId, body, id, command))
     return { laneId, seq: version.seq }
+  }
+
+  async #facts(laneId: string, commandId: string, facts: ThreadFacts, type: 'lane.attached' | 'lane.synced'): Promise<Lane> {
+    const command = this.#command(type, stepId(commandId, type), { laneId })
+    const { version } = await this.#lanes.transact(laneId, (current) => decideFacts(current, laneId, facts, command, type))
+    return await this.#reader.lane(laneId, version.seq)
+  }
+
+  /** Two lanes may know a thread, but only one at a time may have it live. */
+  #assertFree(threadId: string, laneId: string): void {
+    const holder = this.#projector
+      .all()
+      .find(({ lane, session }) => lane.laneId !== laneId && isLive(session) && session?.threadId === threadId)
+    if (holder) {
+      const details = { laneId: holder.lane.laneId, threadId }
+      throw new BridgeError('lane_attached_elsewhere', `Lane ${holder.lane.laneId} has a live session on ${threadId}`, { details })
+    }
   }
 
   async #existing(laneId: string): Promise<LaneState> {
@@ -118,9 +204,19 @@ export class LaneWorkflow {
         if (error instanceof BridgeError && error.code === 'no_runner') {
           await this.correct(lane.laneId, 'blocked', { code: 'no_runner', message: error.message })
         }
+        await this.#shown(lane.laneId)
         throw error
       }
     })
+  }
+
+  /** Waits until reads show what the log has of a lane: whoever is refused may look at once for the reason. */
+  async #shown(laneId: string): Promise<void> {
+    try {
+      await this.#reader.lane(laneId, (await this.#reader.aggregates(laneId)).seq)
+    } catch (error) {
+      this.#logger.warn({ laneId, err: error }, 'refused before the reason is shown')
+    }
   }
 
   /** @returns the sequence of the last thing that happened */
@@ -131,7 +227,7 @@ export class LaneWorkflow {
     if (session?.incarnation !== lane.incarnation || !isLive(session)) return seq
     // The owner is gone without a word: bring the log up to date first, then stop what the recovery may have resumed.
     this.#logger.warn({ laneId: lane.laneId }, 'stop of a session whose owner is gone')
-    const recovered = await this.#once(lane.laneId, () => this.#sessions.recover(lane, `${commandId}:recover`))
+    const recovered = await this.#once(lane.laneId, () => this.#sessions.recover(lane, stepId(commandId, 'recover')))
     return (await this.#sessions.stop(lane.laneId, commandId))?.seq ?? recovered.seq
   }
 
@@ -146,4 +242,14 @@ export class LaneWorkflow {
   #command(verb: string, commandId: string, body: unknown): Command {
     return { commandId, fingerprint: fingerprint(verb, body), now: now() }
   }
+}
+
+/** @throws BridgeError `readiness_blocked` when the thread is of another surface than the one that is required */
+const assertSurface = (
+  { preferredSurface, requirePreferredSurface }: Pick<LaneCreate, 'preferredSurface' | 'requirePreferredSurface'>,
+  facts: ThreadFacts,
+): void => {
+  if (!requirePreferredSurface || preferredSurface === undefined || preferredSurface === 'any' || facts.surface === preferredSurface) return
+  const details = { reason: 'surface_mismatch', preferredSurface, surface: facts.surface }
+  throw new BridgeError('readiness_blocked', `The thread is of surface ${facts.surface}, ${preferredSurface} is required`, { details })
 }

@@ -1,6 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ASK_AGAIN_MS, type Bus, NoRespondersError, requestJson } from '@codex-bridge/bus'
-import { BridgeError, type LaneState, type SessionReply, type SessionVerb, subjects, type TurnReceipt } from '@codex-bridge/contracts'
+import {
+  BridgeError,
+  type LaneState,
+  type RegistryRequest,
+  type SessionReply,
+  type SessionVerb,
+  type SkippedTurn,
+  subjects,
+  type TurnReceipt,
+} from '@codex-bridge/contracts'
 
 /** How long a live session may take to say that it is there, in milliseconds. */
 const PING_MS = 1500
@@ -24,9 +33,29 @@ export class SessionGateway {
     return await this.#ask<SessionReply>(laneId, 'status', {}, PING_MS)
   }
 
-  /** @returns undefined when nobody holds the lane */
-  async prompt(laneId: string, commandId: string, input: string, timeoutMs: number): Promise<TurnReceipt | undefined> {
-    return await this.#ask<TurnReceipt>(laneId, 'prompt', { commandId, body: { input } }, timeoutMs)
+  /** The first prompt of a workflow: dropped, with an event, while the thread is not ready. @returns undefined when nobody holds the lane */
+  async kickOff(laneId: string, commandId: string, input: string, timeoutMs: number): Promise<TurnReceipt | SkippedTurn | undefined> {
+    return await this.#ask<TurnReceipt | SkippedTurn>(laneId, 'prompt', { commandId, body: { input }, orSkip: true }, timeoutMs)
+  }
+
+  /**
+   * The contract's turn routes on a thread that a lane holds. A start that names the running turn adds to it, as Codex does.
+   * @returns undefined when nobody holds the lane
+   * @throws BridgeError `turn_active`, `turn_mismatch`, `no_active_turn`, or what else the session answers
+   */
+  async turn(laneId: string, request: RegistryRequest<'turn-on-thread'>): Promise<TurnReceipt | undefined> {
+    const { commandId, action, input, turnId, expectedTurnId, options } = request
+    const ask = (verb: SessionVerb, body: unknown) =>
+      this.#ask<TurnReceipt>(laneId, verb, { commandId, body, ...(verb !== 'interrupt' && options && { options }) }, this.#startTimeoutMs)
+    const expected = expectedTurnId ?? turnId
+    if (action === 'interrupt') return await ask('interrupt', expected === undefined ? {} : { turnId: expected })
+    if (action === 'start' && expectedTurnId === undefined) return await ask('prompt', { input })
+    try {
+      return await ask('steer', { input, ...(expected !== undefined && { expectedTurnId: expected }) })
+    } catch (error) {
+      if (action === 'steer' || !(error instanceof BridgeError) || error.code !== 'no_active_turn') throw error
+      throw new BridgeError('turn_mismatch', undefined, { details: { expectedTurnId, activeTurnId: null } })
+    }
   }
 
   /** @returns undefined when nobody holds the lane */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LeaseTable } from '@codex-bridge/bus'
-import { BridgeError } from '@codex-bridge/contracts'
+import { BridgeError, type ReconcileBody, type ReconcileResult } from '@codex-bridge/contracts'
 import type { Logger } from '@codex-bridge/service-kit'
 import type { LaneProjector } from './lane.projector.ts'
 import { isLive, type LaneAggregates } from './lane.view.ts'
@@ -35,6 +35,18 @@ export class SessionReconciler {
       if (!signal.aborted)
         await this.reconcile().catch((error: unknown) => this.#options.logger.warn({ err: error }, 'reconciliation failed'))
     }
+  }
+
+  /**
+   * `POST /debug/reconcile-stale`: a pass now, over every lane. Synthetic lanes that show a live status without a session are
+   * cleared by the one flag, sessions whose owner is gone are recovered by the other.
+   */
+  async reconcileNow({ clearSyntheticRunningLanes = true, clearOrphanedActiveTurns = true }: ReconcileBody): Promise<ReconcileResult> {
+    const suspects = this.#options.projector.live()
+    const acted = new Set(clearOrphanedActiveTurns || clearSyntheticRunningLanes ? await this.reconcile() : [])
+    const of = (live: boolean) =>
+      suspects.filter(({ lane, session }) => acted.has(lane.laneId) && isLive(session) === live).map(({ lane }) => lane.laneId)
+    return { checked: suspects.length, clearedLanes: of(false), recoveredSessions: of(true) }
   }
 
   /** One pass. @returns the lanes it acted on */

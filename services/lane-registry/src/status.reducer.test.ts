@@ -29,6 +29,9 @@ const CASES: Case[] = [
   { type: 'lane.session.claimed', what: 'to recover', payload: { purpose: 'recover' }, to: UNCHANGED },
   { type: 'lane.session.started', what: '', to: 'running' },
   { type: 'lane.session.recovered', what: '', to: { idle: 'running', starting: 'running' } },
+  // Whether the thread is ready is the session's to say; the lane has a live session all the same.
+  { type: 'lane.session.deferred', what: '', to: UNCHANGED },
+  { type: 'lane.session.ready', what: '', to: UNCHANGED },
   {
     type: 'lane.session.stopped',
     what: 'by command',

@@ -15,6 +15,7 @@ export const BLOCKING_CODES: ReadonlySet<string> = new Set([
   'no_runner',
   'usage_limit',
   'workspace_missing',
+  'workspace_forbidden',
 ])
 
 /** Of those, what a session that is up again has proved to be over. */

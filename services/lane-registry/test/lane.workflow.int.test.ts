@@ -159,14 +159,14 @@ describe('start-visible', () => {
   it('gives lane, session, thread and turn, and a retry the same lane', async () => {
     await runner.open()
     const request = { commandId: newCommandId(), body: { laneId: 'visible', kickoffPrompt: 'go' } }
-    const result = await registry.workflow.startVisible(request)
+    const result = await registry.workflow.startVisible(request, registry.threads, registry.lookout)
     expect(result).toMatchObject({
       lane: { laneId: 'visible', status: 'running' },
       session: { running: true },
       thread: { id: 'thread-visible' },
       turn: { turnId: 'turn-1' },
     })
-    expect((await registry.workflow.startVisible(request)).lane.laneId).toBe('visible')
+    expect((await registry.workflow.startVisible(request, registry.threads, registry.lookout)).lane.laneId).toBe('visible')
     expect((await eventsOf(rig, 'visible')).filter(({ type }) => type === 'lane.created')).toHaveLength(1)
   })
 })

@@ -3,10 +3,12 @@ import { type BridgeEvent, type SessionState, subjects } from '@codex-bridge/con
 import { createLogger, newCommandId, stampEvent } from '@codex-bridge/service-kit'
 import { connectStore, SnapshotStore } from '@codex-bridge/store'
 import { type NatsServer, type RedisServer, startNats, startRedis, waitFor } from '@codex-bridge/testkit'
+import { CodexLookout } from '../src/codex.lookout.ts'
 import { LaneProjector } from '../src/lane.projector.ts'
 import { LaneReader } from '../src/lane.reader.ts'
 import { LaneWorkflow } from '../src/lane.workflow.ts'
 import { SessionGateway } from '../src/session.gateway.ts'
+import { ThreadDesk } from '../src/thread.desk.ts'
 import { activeTurn, sessionState } from './lane.samples.ts'
 
 const logger = createLogger('test', 'test', 'silent')
@@ -18,6 +20,8 @@ export type Registry = {
   projector: LaneProjector
   reader: LaneReader
   workflow: LaneWorkflow
+  threads: ThreadDesk
+  lookout: CodexLookout
   stop(): Promise<void>
 }
 
@@ -53,12 +57,16 @@ export const startRig = async (): Promise<Rig> => {
       const reader = new LaneReader(own, log, store, projector)
       const ending = new AbortController()
       const run = projector.run(ending.signal)
+      const sessions = new SessionGateway(own, startTimeoutMs)
+      const threads = new ThreadDesk({ bus: own, projector, sessions, timeoutMs: startTimeoutMs ?? 5000, unrestricted: false })
       const registry: Registry = {
         bus: own,
         store,
         projector,
         reader,
-        workflow: new LaneWorkflow(log, reader, new SessionGateway(own, startTimeoutMs), logger),
+        workflow: new LaneWorkflow(log, reader, projector, sessions, logger),
+        threads,
+        lookout: new CodexLookout({ bus: own, projector, threads }),
         stop: async () => {
           running.delete(registry)
           ending.abort()

@@ -11,13 +11,14 @@ import { BRIDGE_VERSION, type Logger } from '@codex-bridge/service-kit'
 import type { ChildRegistry } from './child.registry.ts'
 
 /** Name the bridge gives itself: it becomes the originator of the threads it makes. */
-const CLIENT_NAME = 'codex-bridge'
+export const CLIENT_NAME = 'codex-bridge'
 
 export type LauncherOptions = { codexHome: string; children: ChildRegistry; logger: Logger; rpcTimeoutMs: number }
 
 /** Starts codex app-server processes of one home and keeps their identities on disk while they live. */
 export class AppServerLauncher {
   readonly #options: LauncherOptions
+  readonly #pids = new Set<number>()
 
   constructor(options: LauncherOptions) {
     this.#options = options
@@ -27,6 +28,11 @@ export class AppServerLauncher {
 
   get codexHome(): string {
     return this.#options.codexHome
+  }
+
+  /** Whether a process is one of this launcher's living children. */
+  owns(pid: number): boolean {
+    return this.#pids.has(pid)
   }
 
   /** @throws BridgeError `codex_unavailable` with what was tried or what codex said last */
@@ -46,7 +52,11 @@ export class AppServerLauncher {
         },
       })
       if (server.identity) children.add(server.identity, server.mark)
-      void server.exited.then(() => children.remove(server.pid))
+      this.#pids.add(server.pid)
+      void server.exited.then(() => {
+        this.#pids.delete(server.pid)
+        children.remove(server.pid)
+      })
       return server
     } catch (cause) {
       if (cause instanceof CodexBinaryNotFoundError || cause instanceof AppServerStartError) {

@@ -1,5 +1,6 @@
 import { serviceEnvironment } from '@codex-bridge/service-kit'
 import { type Static, Type } from 'typebox'
+import type { TakeoverSettings } from './thread.loader.ts'
 
 /** Environment of the session-runner. CODEX_BIN is read by the binary resolver. */
 export const RunnerConfig = Type.Object({
@@ -20,5 +21,20 @@ export const RunnerConfig = Type.Object({
   BRIDGE_VERIFICATION_TIMEOUT_SEC: Type.Integer({ default: 600, minimum: 1 }),
   /** Deadline of one app-server call. */
   BRIDGE_RPC_TIMEOUT_MS: Type.Integer({ default: 30_000, minimum: 500 }),
+  /** How long a session whose thread is not ready waits until it tries again; grows with every try, up to 30 s. */
+  BRIDGE_READINESS_RETRY_MS: Type.Integer({ default: 3000, minimum: 50 }),
+  /** What a thread made by another program may do when a lane takes it over: its own settings never apply unseen. */
+  BRIDGE_TAKEOVER_APPROVAL_POLICY: Type.Enum(['untrusted', 'on-request', 'never'], { default: 'on-request' }),
+  BRIDGE_TAKEOVER_SANDBOX: Type.Enum(['read-only', 'workspace-write', 'danger-full-access'], { default: 'workspace-write' }),
+  /** Folders, comma-separated, in one of which every workspace must lie; empty allows all. */
+  BRIDGE_ALLOWED_ROOTS: Type.String({ default: '', pattern: '^(\\s*/[^,]*(,\\s*/[^,]*)*)?$' }),
+  /** `off`: processes of the host are not looked at, and what runs is inferred from activity. */
+  BRIDGE_PROCESS_VIEW: Type.Enum(['auto', 'off'], { default: 'auto' }),
 })
 export type RunnerConfig = Static<typeof RunnerConfig>
+
+/** The settings of a thread that is taken over. */
+export const takeoverSettings = (config: RunnerConfig): TakeoverSettings => ({
+  approvalPolicy: config.BRIDGE_TAKEOVER_APPROVAL_POLICY,
+  sandbox: config.BRIDGE_TAKEOVER_SANDBOX,
+})

@@ -10,8 +10,10 @@ import {
   type ThreadSummary,
 } from '@codex-bridge/contracts'
 import type { Logger } from '@codex-bridge/service-kit'
+import { callOn } from './codex.pool.ts'
 import { type Delta, DeltaCoalescer } from './delta.coalescer.ts'
 import { NotificationRecorder } from './notification.recorder.ts'
+import { ReadinessKeeper } from './readiness.keeper.ts'
 import { RequestDesk } from './request.desk.ts'
 import {
   hibernated,
@@ -26,7 +28,7 @@ import {
   verificationStarted,
 } from './session.decider.ts'
 import type { SessionRecord } from './session.record.ts'
-import { ThreadLoader } from './thread.loader.ts'
+import { type LoadedThread, type LoaderOptions, ThreadLoader } from './thread.loader.ts'
 import { type Ending, TurnCommands } from './turn.commands.ts'
 import { type Stall, TurnWatchdog, type WatchdogLimits } from './turn.watchdog.ts'
 import { runVerification } from './verification.runner.ts'
@@ -39,6 +41,9 @@ export type SessionOptions = {
   logger: Logger
   host: string
   rpcTimeoutMs: number
+  readinessRetryMs: number
+  /** How threads are taken over. */
+  threads: Pick<LoaderOptions, 'takeover' | 'holderOf' | 'assertAllowed'>
   watchdog: WatchdogLimits
   verificationTimeoutMs: number
   /** Starts an app-server whose messages go to the given handlers. */
@@ -69,8 +74,10 @@ export class LaneSession {
   readonly #desk: RequestDesk
   #server: AppServerProcess | undefined
   #commands: TurnCommands | undefined
+  #loader: ThreadLoader | undefined
   #endpoints: Endpoints | undefined
   #thread: ThreadSummary | null = null
+  #readiness: ReadinessKeeper | undefined
   #phase: Phase = 'starting'
   #ending: Ending | undefined
   #verification: AbortController | undefined
@@ -110,10 +117,17 @@ export class LaneSession {
     return this.#options.lease
   }
 
-  /** Milliseconds without anything to do; 0 while a turn, a question or a verification is open. */
+  /** Thread that this session's process surely has loaded. */
+  get loadedThreadId(): string | null {
+    const { threadId, readinessDeferred } = this.#record.state
+    return this.#phase === 'live' && !readinessDeferred ? threadId : null
+  }
+
+  /** Milliseconds without anything to do; 0 while a turn, a question or a verification is open, or the thread is waited for. */
   idleMs(): number {
-    const { activeTurn, verifying, requests } = this.#record.state
-    return this.#phase !== 'live' || activeTurn || verifying || requests.length > 0 ? 0 : Date.now() - this.#activityAt
+    const { activeTurn, verifying, requests, readinessDeferred } = this.#record.state
+    const busy = this.#phase !== 'live' || activeTurn || verifying || requests.length > 0 || readinessDeferred
+    return busy ? 0 : Date.now() - this.#activityAt
   }
 
   reply(): SessionReply {
@@ -129,7 +143,9 @@ export class LaneSession {
       })
       this.#server = server
       void server.exited.then((exit) => this.#exited(exit))
-      const loaded = await new ThreadLoader(server, this.lane, this.#options.cwd).load(this.#record.state)
+      const loader = new ThreadLoader({ server, lane: this.lane, cwd: this.#options.cwd, ...this.#options.threads })
+      this.#loader = loader
+      const loaded = await loader.load(this.#record.state)
       this.#thread = loaded.thread
       this.#commands = new TurnCommands({
         record: this.#record,
@@ -141,6 +157,7 @@ export class LaneSession {
           this.#ending = why
         },
         endVerification: () => this.#verification?.abort(),
+        reload: () => this.#reload(),
       })
       await this.#record.append((state) =>
         started(
@@ -151,6 +168,7 @@ export class LaneSession {
             threadId: loaded.thread.id,
             threadStored: loaded.stored,
             readiness: loaded.readiness,
+            settings: loaded.settings,
             startedAt: now(),
             ...(loaded.replacedThreadId !== undefined && { replacedThreadId: loaded.replacedThreadId }),
           },
@@ -160,6 +178,7 @@ export class LaneSession {
       if (this.#phase !== 'starting') throw new BridgeError('codex_unavailable', 'The app-server ended while it started')
       this.#phase = 'live'
       this.#endpoints = this.#options.serve(this)
+      if (loaded.readiness.deferred) this.#awaitThread(loader)
     } catch (error) {
       await this.#failStart(BridgeError.from(error))
       throw error
@@ -178,6 +197,13 @@ export class LaneSession {
     const receipt = await this.#live().interrupt(request)
     this.#endUnlessOver(receipt.turnId)
     return receipt
+  }
+
+  /** An app-server call on this session's process. @throws BridgeError */
+  call({ method, params }: SessionRequest<'call'>): Promise<unknown> {
+    this.#live()
+    const { rpcTimeoutMs: timeoutMs } = this.#options
+    return callOn(this.#server as AppServerProcess, { method, params, timeoutMs, reload: () => this.#reload() })
   }
 
   /** Ends the session: interrupts the turn, ends the process, says so in the log. Repeating it waits for the same end. */
@@ -211,6 +237,20 @@ export class LaneSession {
     if (this.lease.state() === 'lost') throw new BridgeError('fenced')
     this.#activityAt = Date.now()
     return this.#commands
+  }
+
+  #awaitThread(loader: ThreadLoader): void {
+    const onReady = ({ thread }: LoadedThread) => {
+      this.#thread = thread
+      this.#activityAt = Date.now()
+    }
+    const { readinessRetryMs, logger } = this.#options
+    this.#readiness = new ReadinessKeeper({ loader, record: this.#record, retryMs: readinessRetryMs, logger, onReady })
+    this.#readiness.start()
+  }
+
+  async #reload(): Promise<void> {
+    await this.#loader?.reload(this.#record.state)
   }
 
   #note(decide: Parameters<SessionRecord['note']>[0]): void {
@@ -283,6 +323,7 @@ export class LaneSession {
 
   async #exited(exit: { code: number | null; signal: string | null }): Promise<void> {
     if (this.#phase === 'ending' || this.#phase === 'over') return
+    this.#readiness?.stop()
     const wasLive = this.#phase === 'live'
     this.#phase = 'ending'
     const message = `codex app-server ended (${exit.signal ?? `exit code ${exit.code}`})`
@@ -306,6 +347,7 @@ export class LaneSession {
       while (this.#record.state.activeTurn && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, POLL_MS))
     }
     this.#phase = 'ending'
+    this.#readiness?.stop()
     await this.#server?.stop()
     await this.#record.settled()
     const end = {
@@ -340,6 +382,7 @@ export class LaneSession {
   /** Off the bus, without waiting for the request that may be the cause of it. */
   #close(): void {
     this.#phase = 'over'
+    this.#readiness?.stop()
     this.#watchdog.disarm()
     this.#deltas.flush()
     void this.#endpoints?.stop(0)

@@ -1,13 +1,25 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { EventLog, followEvents, serve } from '@codex-bridge/bus'
-import { CodexRequests, RunnerRequests, subjects } from '@codex-bridge/contracts'
-import { BRIDGE_VERSION, configOrExit, connectService, createContext, logServed, openLeases, runService } from '@codex-bridge/service-kit'
+import { CodexCallRequests, CodexRequests, RunnerRequests, subjects } from '@codex-bridge/contracts'
+import {
+  BRIDGE_VERSION,
+  configOrExit,
+  connectService,
+  createContext,
+  hostIdentity,
+  logServed,
+  openLeases,
+  runService,
+} from '@codex-bridge/service-kit'
 import { AppServerLauncher } from './app-server.launcher.ts'
 import { ChildRegistry } from './child.registry.ts'
-import { RunnerConfig } from './config.ts'
+import { CodexPool } from './codex.pool.ts'
+import { RunnerConfig, takeoverSettings } from './config.ts'
 import { HomeProbe } from './home.probe.ts'
+import { HostSight } from './host.sight.ts'
 import { Runner } from './runner.ts'
+import { WorkspaceGuard } from './workspace.guard.ts'
 
 const config = configOrExit(RunnerConfig)
 const context = createContext('session-runner', config)
@@ -24,7 +36,17 @@ await runService(logger, async (started) => {
   const launcher = new AppServerLauncher({ codexHome, children, logger, rpcTimeoutMs: config.BRIDGE_RPC_TIMEOUT_MS })
   const probe = new HomeProbe(launcher, logger)
   started({ name: 'probe', stop: () => probe.stop() })
-  const runner = new Runner({ bus, log, leases: await openLeases(bus, context), launcher, probe, config, runnerId, logger })
+  const workspaces = new WorkspaceGuard(config.BRIDGE_ALLOWED_ROOTS)
+  const sight: HostSight = new HostSight({
+    runnerId,
+    host: hostIdentity(),
+    codexHome,
+    switchedOff: config.BRIDGE_PROCESS_VIEW === 'off',
+    isOwn: (pid) => launcher.owns(pid),
+    ownThreads: () => runner.loadedThreads(),
+  })
+  const leases = await openLeases(bus, context)
+  const runner = new Runner({ bus, log, leases, launcher, probe, sight, workspaces, config, runnerId, logger })
 
   const ending = new AbortController()
   const follow = { from: (await log.extent()).lastSeq + 1, filter: subjects.aggregateEvents('approval'), signal: ending.signal }
@@ -39,6 +61,8 @@ await runService(logger, async (started) => {
     },
   })
   started({ name: 'sessions', stop: () => runner.stop() })
+  const pool = new CodexPool({ launcher, logger, sight, takeover: takeoverSettings(config), rpcTimeoutMs: config.BRIDGE_RPC_TIMEOUT_MS })
+  started({ name: 'codex pool', stop: () => pool.stop() })
   void probe.start()
   await runner.recoverOwn()
   const about = { name: 'session-runner', version: BRIDGE_VERSION, metadata: { runnerId } }
@@ -54,13 +78,18 @@ await runService(logger, async (started) => {
     bus,
     { ...about, service: 'codex' },
     CodexRequests,
-    { 'describe-runner': () => runner.describe() },
+    {
+      'describe-runner': () => runner.describe(),
+      running: () => sight.look(),
+      'check-paths': ({ paths }) => ({ runnerId, missing: workspaces.missing(paths) }),
+    },
     { observe, everyone: true },
   )
+  const calls = await serve(bus, { ...about, service: 'codex' }, CodexCallRequests, { call: (request) => pool.call(request) }, { observe })
   started({
     name: 'endpoints',
     stop: async () => {
-      await Promise.all([commands.stop(), information.stop()])
+      await Promise.all([commands.stop(), information.stop(), calls.stop()])
     },
   })
 })

@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
@@ -28,12 +28,14 @@ import {
 } from '@codex-bridge/contracts'
 import { hostIdentity, isProvablyDead, type Logger, logServed, stampEvent } from '@codex-bridge/service-kit'
 import type { AppServerLauncher } from './app-server.launcher.ts'
-import type { RunnerConfig } from './config.ts'
+import { type RunnerConfig, takeoverSettings } from './config.ts'
 import type { HomeProbe } from './home.probe.ts'
+import type { HostSight } from './host.sight.ts'
 import { LaneSession } from './lane.session.ts'
 import { claimed, settleLoss, stopped } from './session.decider.ts'
 import { SessionRecord } from './session.record.ts'
 import { sessionOf } from './session.state.ts'
+import { type WorkspaceGuard, workspaceError } from './workspace.guard.ts'
 
 export type RunnerOptions = {
   bus: Bus
@@ -41,6 +43,8 @@ export type RunnerOptions = {
   leases: LeaseTable
   launcher: AppServerLauncher
   probe: HomeProbe
+  sight: HostSight
+  workspaces: WorkspaceGuard
   config: RunnerConfig
   runnerId: string
   logger: Logger
@@ -69,6 +73,11 @@ export class Runner {
   constructor(options: RunnerOptions) {
     this.#options = options
     this.#store = new AggregateStore<SessionState>(options.log, 'session', stampEvent)
+  }
+
+  /** Threads that processes of this runner surely have loaded now. */
+  loadedThreads(): string[] {
+    return [...this.#held.values()].flatMap(({ loadedThreadId }) => loadedThreadId ?? [])
   }
 
   describe(): RunnerInfo {
@@ -139,7 +148,7 @@ export class Runner {
   }
 
   async #open(lane: LaneState, purpose: 'start' | 'recover'): Promise<SessionReply> {
-    const { logger, config, launcher, runnerId, bus } = this.#options
+    const { logger, config, launcher, runnerId, bus, sight, workspaces } = this.#options
     const { laneId } = lane
     let session: LaneSession | undefined
     const fence = () => void session?.fence()
@@ -166,6 +175,13 @@ export class Runner {
         logger,
         host: this.#host,
         rpcTimeoutMs: config.BRIDGE_RPC_TIMEOUT_MS,
+        readinessRetryMs: config.BRIDGE_READINESS_RETRY_MS,
+        threads: {
+          takeover: takeoverSettings(config),
+          holderOf: (threadId) => sight.holderOf(threadId),
+          // The lane's own folder was checked, and a scratch folder is the bridge's own.
+          assertAllowed: (folder) => (folder === cwd ? undefined : workspaces.assertAllowed(folder)),
+        },
         watchdog: { stallMs: config.BRIDGE_TURN_STALL_SEC * 1000, retryMs: config.BRIDGE_TURN_RETRY_SEC * 1000 },
         verificationTimeoutMs: config.BRIDGE_VERIFICATION_TIMEOUT_SEC * 1000,
         launch: (peer) => launcher.start(cwd, peer),
@@ -212,10 +228,13 @@ export class Runner {
       mkdirSync(scratch, { recursive: true })
       return scratch
     }
-    if (statSync(wanted, { throwIfNoEntry: false })?.isDirectory()) return wanted
-    const reason: StatusReason = { code: 'workspace_missing', message: `${wanted} is not a folder on this runner` }
-    await record.append((state) => stopped(state, 'start_failed', reason))
-    throw new BridgeError('readiness_blocked', reason.message, { details: { reason: reason.code, path: wanted } })
+    for (const path of [lane.repoRoot, lane.worktreePath]) {
+      const problem = path === null ? undefined : this.#options.workspaces.check(path)
+      if (!problem) continue
+      await record.append((state) => stopped(state, 'start_failed', problem))
+      throw workspaceError(problem)
+    }
+    return wanted
   }
 
   #serve(session: LaneSession) {
@@ -230,6 +249,7 @@ export class Runner {
         steer: (request) => session.steer(request),
         interrupt: (request) => session.interrupt(request),
         stop: (request) => session.stop(request),
+        call: (request) => session.call(request),
       },
       { observe: logServed(logger), queue: 'owner' },
     )

@@ -17,7 +17,7 @@ export type SessionDraft = Draft<SessionState> & { type: SessionEventType }
 type Extra = { turnId?: string | null; threadId?: string; commandId?: string }
 
 /** Every session event is made here: its envelope follows from the state it leads to. */
-const draft = (type: SessionEventType, state: SessionState, payload: Record<string, unknown>, extra: Extra = {}): SessionDraft => ({
+export const draft = (type: SessionEventType, state: SessionState, payload: Record<string, unknown>, extra: Extra = {}): SessionDraft => ({
   type,
   laneId: state.laneId,
   threadId: extra.threadId ?? state.threadId,
@@ -29,7 +29,13 @@ const draft = (type: SessionEventType, state: SessionState, payload: Record<stri
   state,
 })
 
-const noProcess: Pick<SessionState, 'process' | 'startedAt' | 'requests'> = { process: null, startedAt: null, requests: [] }
+const noProcess: Pick<SessionState, 'process' | 'startedAt' | 'requests' | 'readinessDeferred' | 'readinessReason'> = {
+  process: null,
+  startedAt: null,
+  requests: [],
+  readinessDeferred: false,
+  readinessReason: null,
+}
 
 export const claimed = (
   state: SessionState,
@@ -44,6 +50,8 @@ export type Started = {
   threadId: string
   threadStored: boolean
   readiness: { deferred: boolean; reason: string | null }
+  /** What Codex may do on the thread; null while it is not loaded. */
+  settings: { approvalPolicy: unknown; sandbox: string } | null
   startedAt: string
   /** Set when an empty thread that Codex never stored had to be replaced. */
   replacedThreadId?: string
@@ -68,6 +76,8 @@ export const started = (state: SessionState, facts: Started, recovered: boolean)
     pid: facts.process.pid,
     readinessDeferred: facts.readiness.deferred,
     readinessReason: facts.readiness.reason,
+    approvalPolicy: facts.settings?.approvalPolicy ?? null,
+    sandbox: facts.settings?.sandbox ?? null,
     ...(facts.replacedThreadId !== undefined && { replacedThreadId: facts.replacedThreadId }),
   })
 }
@@ -195,9 +205,6 @@ export const turnCompleted = (state: SessionState, end: TurnEnd): SessionDraft =
     { turnId, ...(turn && { commandId: turn.commandId }) },
   )
 }
-
-export const turnSkipped = (state: SessionState, reason: string | null): SessionDraft =>
-  draft('lane.turn.skipped.readiness_deferred', state, { reason })
 
 export type CommandResult = {
   command: string

@@ -12,6 +12,7 @@ export const initialSession = (lane: LaneState): SessionState => ({
   codexVersion: null,
   threadId: lane.threadId,
   threadStored: lane.threadId !== null,
+  attached: lane.threadId !== null,
   startedAt: null,
   readinessMode: lane.readinessMode,
   readinessDeferred: false,

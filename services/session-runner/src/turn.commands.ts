@@ -1,10 +1,19 @@
 import type { AppServerProcess, TurnStartParams, TurnSteerParams } from '@codex-bridge/codex-client'
-import { BridgeError, type CommandRecord, type SessionRequest, type SessionState, type TurnReceipt } from '@codex-bridge/contracts'
+import {
+  BridgeError,
+  type CommandRecord,
+  type SessionRequest,
+  type SessionState,
+  type SkippedTurn,
+  type TurnReceipt,
+} from '@codex-bridge/contracts'
 import { fingerprint } from '@codex-bridge/service-kit'
+import { isUnloaded } from './codex.pool.ts'
+import { turnSkipped } from './readiness.decider.ts'
 import { SerialQueue } from './serial.queue.ts'
 import { type TurnEnd, turnCompleted, turnRequested, turnStarted, turnSteered } from './session.decider.ts'
 import type { SessionRecord } from './session.record.ts'
-import { codexError } from './thread.loader.ts'
+import { codexError, OFFERS } from './thread.loader.ts'
 
 export type TurnCommandOptions = {
   record: SessionRecord
@@ -17,6 +26,8 @@ export type TurnCommandOptions = {
   onEnding: (why: Ending) => void
   /** Breaks off the verification commands. */
   endVerification: () => void
+  /** Loads the thread again. @throws BridgeError `readiness_blocked` */
+  reload: () => Promise<void>
 }
 
 /** Why the bridge ends the active turn. `failure` turns Codex's `interrupted` into a failed turn. */
@@ -42,23 +53,22 @@ export class TurnCommands {
    * never repeated by a retry.
    * @throws BridgeError `turn_active`, `readiness_blocked`, `codex_error`, `codex_timeout`, `codex_unavailable`
    */
-  prompt({ commandId, body }: SessionRequest<'prompt'>): Promise<TurnReceipt> {
+  prompt({ commandId, body, orSkip, options }: SessionRequest<'prompt'>): Promise<TurnReceipt | SkippedTurn> {
     return this.#serial.run(async () => {
-      const mark = fingerprint('prompt', body)
-      const known = this.#known(commandId, mark)
+      const mark = fingerprint('prompt', options ? { ...body, options } : body)
+      const known = this.#knownPrompt(commandId, mark)
       if (known) return known
       const { record, now, onRequested } = this.#options
       // The end of the last turn may be on its way to the log: a client that saw it must not be told that it is active.
       if (isBusy(record.state)) await record.settled()
+      expectTurn(record.state.activeTurn?.turnId ?? null, body.expectedTurnId)
       this.#refuseBusy()
-      if (record.state.readinessDeferred) {
-        throw new BridgeError('readiness_blocked', 'The thread is not ready', { details: { reason: record.state.readinessReason } })
-      }
       const remembered: CommandRecord = { commandId, fingerprint: mark, verb: 'prompt', answer: {} }
+      if (record.state.readinessDeferred) return await this.#notReady(body.input, remembered, orSkip === true)
       const requested = await record.append((state) => (isBusy(state) ? undefined : turnRequested(state, body.input, remembered, now())))
       if (!requested) throw new BridgeError('turn_active')
       onRequested()
-      const turnId = await this.#start(commandId, body.input)
+      const turnId = await this.#start(commandId, body.input, options)
       // Usually the notification has named it by now; else this does, so that whoever reads after the answer sees the turn.
       await record.append((state) => (state.activeTurn?.commandId === commandId ? turnStarted(state, turnId, now()) : undefined))
       return this.#receipt('prompt', 'inProgress', commandId, turnId, record.seq)
@@ -70,16 +80,16 @@ export class TurnCommands {
    * it and the retry finds none, so it cannot land twice.
    * @throws BridgeError `no_active_turn`, `turn_mismatch`, `codex_error`
    */
-  steer({ commandId, body }: SessionRequest<'steer'>): Promise<TurnReceipt> {
+  steer({ commandId, body, options }: SessionRequest<'steer'>): Promise<TurnReceipt> {
     return this.#serial.run(async () => {
-      const mark = fingerprint('steer', body)
+      const mark = fingerprint('steer', options ? { ...body, options } : body)
       const known = this.#known(commandId, mark)
       if (known) return known
       const { record, server, rpcTimeoutMs } = this.#options
       const turnId = await this.#namedTurn()
       expectTurn(turnId, body.expectedTurnId)
       const { threadId } = record.state
-      const params = { threadId, expectedTurnId: turnId, input: [textInput(body.input)] } as TurnSteerParams
+      const params = { ...options, threadId, expectedTurnId: turnId, input: [textInput(body.input)] } as TurnSteerParams
       await server.peer.call('turn/steer', params, { timeoutMs: rpcTimeoutMs }).catch((error: unknown) => {
         throw steerError(error)
       })
@@ -130,19 +140,32 @@ export class TurnCommands {
     await server.peer.call('thread/backgroundTerminals/clean', { threadId }, { timeoutMs: rpcTimeoutMs }).catch(() => undefined)
   }
 
-  async #start(commandId: string, input: string): Promise<string> {
-    const { record, server, rpcTimeoutMs } = this.#options
-    const params = { threadId: record.state.threadId, input: [textInput(input)], clientUserMessageId: commandId } as TurnStartParams
+  async #start(commandId: string, input: string, options: SessionRequest<'prompt'>['options']): Promise<string> {
+    const { record, server, rpcTimeoutMs, reload } = this.#options
+    const params = {
+      ...options,
+      threadId: record.state.threadId,
+      input: [textInput(input)],
+      clientUserMessageId: commandId,
+    } as TurnStartParams
+    const ask = () => server.peer.call('turn/start', params, { timeoutMs: rpcTimeoutMs })
     try {
-      return (await server.peer.call('turn/start', params, { timeoutMs: rpcTimeoutMs })).turn.id
+      const started = await ask().catch(async (error: unknown) => {
+        // Archiving takes the thread out of the process, and bringing it back does not load it.
+        if (!isUnloaded(error)) throw error
+        await reload()
+        return await ask()
+      })
+      return started.turn.id
     } catch (cause) {
       const error = codexError(cause)
       // A refusal ends the turn here. Silence or a lost process does not: the turn may run, and its end comes as an event.
-      if (error.code === 'codex_error') {
+      if (error.code === 'codex_error' || error.code === 'readiness_blocked') {
+        const { reason } = (error.details ?? {}) as { reason?: unknown }
         const end: TurnEnd = {
           status: 'failed',
           cause: 'refused',
-          error: { code: 'turn_refused', message: error.message },
+          error: { code: typeof reason === 'string' ? reason : 'turn_refused', message: error.message },
           finalMessage: null,
           usage: null,
           verify: false,
@@ -164,6 +187,14 @@ export class TurnCommands {
     }
   }
 
+  async #notReady(input: string, remembered: CommandRecord, skip: boolean): Promise<SkippedTurn> {
+    const { record } = this.#options
+    const { readinessReason: reason, threadId } = record.state
+    if (!skip) throw notReady(reason, threadId)
+    const skipped = await record.append((state) => turnSkipped(state, input, { ...remembered, answer: { skipped: true, reason } }))
+    return { skipped: true, reason, seq: skipped?.seq ?? record.seq }
+  }
+
   #refuseBusy(): void {
     const { activeTurn, verifying } = this.#options.record.state
     if (activeTurn) throw new BridgeError('turn_active', undefined, { details: { turnId: activeTurn.turnId } })
@@ -172,14 +203,26 @@ export class TurnCommands {
 
   /** The answer to a command that was carried out before. @throws BridgeError `idempotency_key_reused` */
   #known(commandId: string, mark: string): TurnReceipt | undefined {
-    const { record } = this.#options
-    const known = record.state.commands.find((command) => command.commandId === commandId)
+    const known = this.#recorded(commandId, mark)
     if (!known) return
-    if (known.fingerprint !== mark) throw new BridgeError('idempotency_key_reused')
+    const { record } = this.#options
     const turnId = typeof known.answer['turnId'] === 'string' ? known.answer['turnId'] : null
     const action = known.verb as TurnReceipt['action']
     const status = ({ prompt: 'inProgress', steer: 'steered', interrupt: 'interrupting' } as const)[action]
     return this.#receipt(action, status, commandId, turnId, record.seq)
+  }
+
+  #recorded(commandId: string, mark: string): CommandRecord | undefined {
+    const known = this.#options.record.state.commands.find((command) => command.commandId === commandId)
+    if (known && known.fingerprint !== mark) throw new BridgeError('idempotency_key_reused')
+    return known
+  }
+
+  /** As known, for a prompt, which may have been dropped. */
+  #knownPrompt(commandId: string, mark: string): TurnReceipt | SkippedTurn | undefined {
+    const answer = this.#recorded(commandId, mark)?.answer
+    if (answer?.['skipped'] !== true) return this.#known(commandId, mark)
+    return { skipped: true, reason: typeof answer['reason'] === 'string' ? answer['reason'] : null, seq: this.#options.record.seq }
   }
 
   #receipt(
@@ -192,6 +235,11 @@ export class TurnCommands {
     const { laneId, threadId } = this.#options.record.state
     return { laneId, sessionId: laneId, threadId, turnId, action, status, commandId, seq }
   }
+}
+
+const notReady = (reason: string | null, threadId: string | null): BridgeError => {
+  const offers = OFFERS[reason as keyof typeof OFFERS] ?? []
+  return new BridgeError('readiness_blocked', 'The thread is not ready; the bridge keeps trying', { details: { reason, threadId, offers } })
 }
 
 const textInput = (text: string) => ({ type: 'text', text, text_elements: [] })

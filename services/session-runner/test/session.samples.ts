@@ -34,6 +34,7 @@ export const startedFacts = (more: Partial<Started> = {}): Started => ({
   threadStored: true,
   readiness: { deferred: false, reason: null },
   startedAt: NOW,
+  settings: null,
   ...more,
 })
 

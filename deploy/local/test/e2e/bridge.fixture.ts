@@ -16,24 +16,13 @@ import {
   waitFor,
 } from '@codex-bridge/testkit'
 import { type BridgeOptions, type RunningBridge, startBridge } from '../../dist/index.js'
+import { bridgeEnvironment } from '../fixtures/bridge.environment.ts'
 
 export type RigOptions = Pick<BridgeOptions, 'serviceEnv'> & {
   /** Milliseconds between the words of the model. */
   paceMs?: number
   codex?: Omit<CodexHomeOptions, 'baseUrl' | 'dir'>
 }
-
-/** Long enough for a machine that does other things beside. */
-export const SLOW_MS = 30_000
-
-/** What the tests would inherit from a developer's shell and that would make them use something else than they start. */
-const FOREIGN = /^(NATS_|REDIS_URL$|BRIDGE_|CODEX_HOME$|OPENAI_|CODEX_API_KEY$)/
-
-/** Codex runs commands in a login shell: with a home of its own it reads nobody's profile, which may take its time or hang. */
-const environmentOf = (home: string): NodeJS.ProcessEnv => ({
-  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !FOREIGN.test(name))),
-  HOME: home,
-})
 
 /** One whole bridge of its own: real servers, five service processes, the real codex, and a model that does what the prompt says. */
 export class Rig {
@@ -78,12 +67,10 @@ export class Rig {
   }
 
   async start(): Promise<void> {
-    const home = join(this.#folder.path, 'home')
-    mkdirSync(home, { recursive: true })
     this.#bridge = await startBridge({
       dataDir: join(this.#folder.path, 'data'),
       codexHome: this.codexHome,
-      env: environmentOf(home),
+      env: bridgeEnvironment(this.#folder.path),
       say: (line) => this.said.push(line),
       ...(this.#options.serviceEnv && { serviceEnv: this.#options.serviceEnv }),
     })

@@ -1,7 +1,8 @@
 import type { BridgeEvent, Lane, Session, SessionState, TurnReceipt } from '@codex-bridge/contracts'
 import { findAppServers, waitFor } from '@codex-bridge/testkit'
 import { expect } from 'vitest'
-import { type Rig, SLOW_MS } from './bridge.fixture.ts'
+import { SLOW_MS } from '../fixtures/bridge.environment.ts'
+import type { Rig } from './bridge.fixture.ts'
 import type { Lanes } from './lanes.fixture.ts'
 import type { Observers } from './observers.fixture.ts'
 

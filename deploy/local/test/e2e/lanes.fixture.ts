@@ -11,7 +11,8 @@ import type {
 } from '@codex-bridge/contracts'
 import { type ApiResponse, waitFor } from '@codex-bridge/testkit'
 import { expect } from 'vitest'
-import { type Rig, SLOW_MS } from './bridge.fixture.ts'
+import { SLOW_MS } from '../fixtures/bridge.environment.ts'
+import type { Rig } from './bridge.fixture.ts'
 
 /** An answer that may also be a refusal. */
 export type Answer<T> = ApiResponse<T & Partial<ErrorBody>>

@@ -2,7 +2,8 @@ import { type Bus, connectBus } from '@codex-bridge/bus'
 import type { BridgeEvent, Webhook, WebhookEnvelope } from '@codex-bridge/contracts'
 import { connectSse, type ReceivedRequest, type SseClient, startWebhookReceiver, type WebhookReceiver } from '@codex-bridge/testkit'
 import { expect } from 'vitest'
-import { type Rig, SLOW_MS } from './bridge.fixture.ts'
+import { SLOW_MS } from '../fixtures/bridge.environment.ts'
+import type { Rig } from './bridge.fixture.ts'
 
 /** A delivery as it came in. */
 export type Delivery = { webhookId: string; envelope: WebhookEnvelope }

@@ -1,6 +1,7 @@
 import { findAppServers, waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Rig, SLOW_MS, startRig } from './bridge.fixture.ts'
+import { SLOW_MS } from '../fixtures/bridge.environment.ts'
+import { type Rig, startRig } from './bridge.fixture.ts'
 import { Lanes } from './lanes.fixture.ts'
 
 let rig: Rig

@@ -1,7 +1,8 @@
 import type { Session, TurnReceipt } from '@codex-bridge/contracts'
 import { findAppServers, waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Rig, SLOW_MS, startRig } from './bridge.fixture.ts'
+import { SLOW_MS } from '../fixtures/bridge.environment.ts'
+import { type Rig, startRig } from './bridge.fixture.ts'
 import { Lanes } from './lanes.fixture.ts'
 
 let rig: Rig

@@ -1,4 +1,4 @@
-import { BridgeError, EventPattern, isLaneId, type Problem, validator } from '@codex-bridge/contracts'
+import { BridgeError, EventPattern, isLaneId, ThreadId as PathThreadId, type Problem, validator } from '@codex-bridge/contracts'
 import { type TSchema, Type } from 'typebox'
 import type { GatewayContext } from './gateway.context.ts'
 
@@ -12,6 +12,17 @@ export const laneIdOf = (ctx: GatewayContext): string => {
   const { laneId } = ctx.params
   if (!isLaneId(laneId)) throw invalid('laneId', 'must be 1 to 64 letters, digits, "_" or "-", starting with a letter or digit')
   return laneId
+}
+
+const checkThreadId = validator(PathThreadId)
+
+/** Thread id of the path. @throws BridgeError `validation_error` */
+export const threadIdOf = (ctx: GatewayContext): string => {
+  try {
+    return checkThreadId(ctx.params['threadId'])
+  } catch {
+    throw invalid('threadId', 'must be 1 to 128 letters, digits, "_" or "-", starting with a letter or digit')
+  }
 }
 
 const SPACES_AROUND = /^ +| +$/g

@@ -1,19 +1,20 @@
-import { BridgeError, LaneCreate, subjects, validator } from '@codex-bridge/contracts'
+import { BridgeError, LaneCreate, LaneListQuery, subjects, validator } from '@codex-bridge/contracts'
 import { answerCommand, answerText } from '../http/answers.ts'
-import { integerOf, laneIdOf, minSeqOf, textOf, typePatternsOf } from '../http/request.parameters.ts'
+import { queryReader } from '../http/query.reader.ts'
+import { integerOf, laneIdOf, minSeqOf, typePatternsOf } from '../http/request.parameters.ts'
 import type { RouteModule } from './gateway.router.ts'
 
 const registry = (verb: string) => subjects.command('registry', verb)
 const DEFAULT_LANES = 100
-const MAX_LANES = 200
 const DEFAULT_EVENTS = 100
 const MAX_EVENTS = 1000
 const MAX_PATTERNS = 50
 
 const checkCreate = validator(LaneCreate)
+const listQuery = queryReader(LaneListQuery)
 
 /** Lane ids that a path of this API already means something else by. */
-const RESERVED_IDS = new Set(['sessions'])
+const RESERVED_IDS = new Set(['sessions', 'attach', 'cleanup'])
 
 /** @throws BridgeError `validation_error` for a lane id that could not be addressed */
 export const refuseReserved = (laneId: string | undefined): void => {
@@ -61,9 +62,9 @@ export const laneRoutes: RouteModule = (mount, bus) => {
    *   get:
    *     tags: [lanes]
    *     summary: List lanes
+   *     description: Newest first; the order stays while lanes change. What is given must all hold.
+   *     x-query: LaneListQuery
    *     parameters:
-   *       - { name: limit, in: query, schema: { type: integer, minimum: 1, maximum: 200, default: 100 } }
-   *       - { name: cursor, in: query, description: nextCursor of the page before, schema: { type: string, maxLength: 512 } }
    *       - $ref: '#/components/parameters/MinSeq'
    *     responses:
    *       200: { description: A page of lanes, content: { application/json: { schema: { $ref: '#/components/schemas/LaneList' } } } }
@@ -71,9 +72,10 @@ export const laneRoutes: RouteModule = (mount, bus) => {
    *       503: { $ref: '#/components/responses/Unavailable' }
    */
   mount('get', '/lanes', async (ctx) => {
-    const limit = integerOf(ctx, 'limit', { min: 1, max: MAX_LANES }) ?? DEFAULT_LANES
-    const cursor = textOf(ctx, 'cursor')
-    answerText(ctx, 200, await bus.read(registry('list-lanes'), { limit, ...(cursor && { cursor }), ...minSeqOf(ctx) }))
+    const { limit = DEFAULT_LANES, cursor, status, ...rest } = listQuery(ctx)
+    const filter = { ...(status && { statuses: status }), ...rest }
+    const request = { limit, ...(cursor && { cursor }), ...(Object.keys(filter).length > 0 && { filter }), ...minSeqOf(ctx) }
+    answerText(ctx, 200, await bus.read(registry('list-lanes'), request))
   })
 
   /**
