@@ -3,6 +3,7 @@ import { headers, type Msg, nuid, type Service } from 'nats'
 import type { Static, TSchema } from 'typebox'
 import { decodeJson, encodeJson } from './codec.ts'
 import type { Bus } from './connection.ts'
+import { writeBatch } from './write.batch.ts'
 
 /** A reply that is already JSON text and is sent as it is. */
 export class RawJson {
@@ -49,6 +50,7 @@ const handlerOf = <T extends TSchema>(
       let failure: BridgeError | undefined
       try {
         const answer = await handler(validate(data.length === 0 ? {} : parse(data)))
+        await writeBatch()
         reply.respond(answer instanceof RawJson ? new TextEncoder().encode(answer.text) : encodeJson(answer ?? {}))
       } catch (error) {
         failure = BridgeError.from(error)

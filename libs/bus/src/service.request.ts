@@ -3,6 +3,7 @@ import { type Msg, RequestStrategy } from 'nats'
 import { decodeJson, decodeText, encodeJson } from './codec.ts'
 import type { Bus } from './connection.ts'
 import { isNoResponders, isTimeout } from './nats.errors.ts'
+import { writeBatch } from './write.batch.ts'
 
 /** Nobody listens on the subject: for a session, the lane has none. */
 export class NoRespondersError extends BridgeError {
@@ -57,7 +58,10 @@ const ask = (bus: Bus, subject: string, data: Uint8Array, timeoutMs: number, aga
       if (rejoining) rejoin = setTimeout(send, REJOIN_RETRY_MS)
       else reject(error)
     }
-    const send = () => void bus.nc.request(subject, data, { timeout: Math.max(1, deadline - Date.now()) }).then(resolve, refused)
+    const send = () =>
+      void writeBatch()
+        .then(() => bus.nc.request(subject, data, { timeout: Math.max(1, deadline - Date.now()) }))
+        .then(resolve, refused)
     offReconnect = bus.onReconnect(send)
     if (againMs !== undefined) timer = setInterval(send, againMs)
     send()

@@ -54,28 +54,25 @@ export class SnapshotStore {
     return this.#redis.status === 'ready'
   }
 
-  /** Stores a snapshot and then the checkpoint: a reader that sees the checkpoint sees everything up to it. */
-  async write(snapshot: Snapshot, checkpoint: number): Promise<void> {
+  /** Stores a snapshot unless a newer one is there. */
+  async write(snapshot: Snapshot): Promise<void> {
     const member = `${snapshot.createdAt}|${snapshot.laneId}`
     await guarded(async () => {
       const written = this.#redis.writeSnapshot(keys.lane(snapshot.laneId), snapshot.seq, snapshot.lane, snapshot.session ?? '', member)
       const indexed = this.#redis.zadd(keys.index, 0, member)
-      const checked = this.#redis.set(keys.checkpoint, String(checkpoint))
-      await Promise.all([written, indexed, checked])
+      await Promise.all([written, indexed])
     })
   }
 
   /** Takes a deleted lane out. */
-  async remove(laneId: string, checkpoint: number): Promise<void> {
+  async remove(laneId: string): Promise<void> {
     await guarded(async () => {
-      const taken = this.#redis.takeOutSnapshot(keys.lane(laneId))
-      const checked = this.#redis.set(keys.checkpoint, String(checkpoint))
-      const [member] = await Promise.all([taken, checked])
+      const member = await this.#redis.takeOutSnapshot(keys.lane(laneId))
       if (member !== null) await this.#redis.zrem(keys.index, member)
     })
   }
 
-  /** Moves the checkpoint alone: an event that changed no lane. */
+  /** Moves the checkpoint. Call it behind the writes it vouches for: commands of a connection are carried out in order. */
   async advance(checkpoint: number): Promise<void> {
     await guarded(() => this.#redis.set(keys.checkpoint, String(checkpoint)))
   }

@@ -46,7 +46,11 @@ export class LaneProjector {
   readonly #entries = new Map<string, Entry>()
   #processed = 0
   #waiters: Waiter[] = []
+  /** The rounds of copying under way: one being written and one that waits for it, at most. */
   #copying: Promise<void> = Promise.resolve()
+  /** Lanes the waiting round will copy, and whether they were deleted since the last one. */
+  readonly #uncopied = new Map<string, { deleted: boolean }>()
+  #uncopiedUpTo = 0
   #copyBroken = true
   /** Redis is being written anew: events folded meanwhile are copied, but no checkpoint vouches for the copy yet. */
   #repairing = false
@@ -185,18 +189,34 @@ export class LaneProjector {
     this.#entries.set(event.laneId, entry)
   }
 
-  /** Writes one lane to Redis behind what is being written already. A failure is repaired as a whole by the upkeep. */
+  /**
+   * Has a lane written to Redis with the round that waits, if one does: a lane that changes faster than Redis answers is written
+   * once for many events. A failure is repaired as a whole by the upkeep.
+   */
   #copy(laneId: string, checkpoint: number): void {
     if (this.#copyBroken && !this.#repairing) return
-    const write = this.#write(laneId, this.#repairing ? 0 : checkpoint)
-    this.#copying = Promise.all([this.#copying, write]).then(
-      () => undefined,
-      (error: unknown) => {
+    const isWaiting = this.#uncopied.size > 0
+    this.#uncopied.set(laneId, { deleted: this.#uncopied.get(laneId)?.deleted === true || !this.get(laneId) })
+    this.#uncopiedUpTo = checkpoint
+    if (isWaiting) return
+    this.#copying = this.#copying
+      .then(() => this.#copyRound())
+      .catch((error: unknown) => {
         if (!this.#copyBroken) this.#logger.warn({ err: error }, 'Redis is behind and will be written anew')
         this.#copyBroken = true
         this.#repairing = false
-      },
-    )
+      })
+  }
+
+  async #copyRound(): Promise<void> {
+    const lanes = [...this.#uncopied]
+    this.#uncopied.clear()
+    if (this.#copyBroken && !this.#repairing) return
+    // One made anew under a deleted id has another place in the list: the old place must go first.
+    await Promise.all(lanes.map(([laneId, { deleted }]) => deleted && this.#store.remove(laneId)))
+    // One connection keeps the order: whoever reads the checkpoint finds everything up to it.
+    const writes = lanes.map(([laneId]) => this.#write(laneId))
+    await Promise.all([...writes, this.#store.advance(this.#repairing ? 0 : this.#uncopiedUpTo)])
   }
 
   /**
@@ -207,19 +227,16 @@ export class LaneProjector {
     return Object.values(this.#entries.get(laneId) ?? {}).reduce((sum, { seq }) => sum + seq, 0)
   }
 
-  #write(laneId: string, checkpoint: number): Promise<void> {
+  async #write(laneId: string): Promise<void> {
     const aggregates = this.get(laneId)
-    if (!aggregates) return this.#store.remove(laneId, checkpoint)
-    return this.#store.write(
-      {
-        laneId,
-        seq: this.#versionOf(laneId),
-        createdAt: aggregates.lane.createdAt,
-        lane: JSON.stringify(laneView(aggregates)),
-        session: aggregates.session ? JSON.stringify(sessionView(aggregates)) : null,
-      },
-      checkpoint,
-    )
+    if (!aggregates) return
+    await this.#store.write({
+      laneId,
+      seq: this.#versionOf(laneId),
+      createdAt: aggregates.lane.createdAt,
+      lane: JSON.stringify(laneView(aggregates)),
+      session: aggregates.session ? JSON.stringify(sessionView(aggregates)) : null,
+    })
   }
 
   /** Writes everything when Redis was away, is empty, or is behind what was written to it. */
@@ -238,7 +255,7 @@ export class LaneProjector {
     try {
       const lanes = this.all().map(({ lane }) => lane.laneId)
       // Events folded while this runs are copied as usual, and newer snapshots win by their sequence.
-      for (const laneId of lanes) await this.#write(laneId, 0)
+      for (const laneId of lanes) await this.#write(laneId)
       await this.#store.prune((laneId) => this.get(laneId) !== undefined)
       await this.#copying
       // A copy that failed on the way has ended the repair; the next upkeep begins anew.

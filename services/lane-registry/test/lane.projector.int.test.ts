@@ -160,10 +160,15 @@ describe('Redis', () => {
   })
 
   it('forgets what belongs to another event log', async () => {
-    await registry.store.write(
-      { laneId: 'stranger', seq: 9_000_000, createdAt: '2026-01-01T00:00:00.000Z', lane: '{"laneId":"stranger"}', session: null },
-      9_000_000,
-    )
+    const stranger = {
+      laneId: 'stranger',
+      seq: 9_000_000,
+      createdAt: '2026-01-01T00:00:00.000Z',
+      lane: '{"laneId":"stranger"}',
+      session: null,
+    }
+    await registry.store.write(stranger)
+    await registry.store.advance(9_000_000)
     await registry.stop()
     registry = await rig.registry()
     await waitFor(async () => !(await listed()).includes('stranger'))

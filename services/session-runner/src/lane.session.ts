@@ -90,7 +90,7 @@ export class LaneSession {
     this.#deltas = new DeltaCoalescer(options.publishDelta)
     this.#watchdog = new TurnWatchdog(options.watchdog, (stall) => void this.#stalled(stall))
     this.#notifications = new NotificationRecorder({
-      record: (decide) => this.#note(decide),
+      record: (decide, yields) => this.#note(decide, yields),
       delta: (method, params) => this.#deltas.add(method, params),
       ending: () => this.#ending ?? { cause: null },
       verifies: () => options.lane.verificationCommands.length > 0,
@@ -253,8 +253,10 @@ export class LaneSession {
     await this.#loader?.reload(this.#record.state)
   }
 
-  #note(decide: Parameters<SessionRecord['note']>[0]): void {
-    if (this.#phase !== 'over') this.#record.note(decide)
+  #note(decide: Parameters<SessionRecord['note']>[0], yields = false): void {
+    if (this.#phase === 'over') return
+    if (yields) this.#record.noteYielding(decide)
+    else this.#record.note(decide)
   }
 
   #notified(method: string, params: Record<string, unknown>): void {

@@ -4,8 +4,8 @@ import { forwarded, requestClosed, type SessionDraft, type TurnEnd, turnAppeared
 import { finalMessageOf, turnErrorOf, turnStatusOf } from './turn.outcome.ts'
 
 export type RecorderOptions = {
-  /** Appends what the decision makes of the state, after everything recorded before. */
-  record: (decide: (state: SessionState) => SessionDraft | undefined) => void
+  /** Appends what the decision makes of the state, after everything recorded before; or, if it yields, when nothing else is left to append. */
+  record: (decide: (state: SessionState) => SessionDraft | undefined, yields?: boolean) => void
   delta: (method: string, params: Record<string, unknown>) => void
   /** Why the active turn is being ended by the bridge, if it is. */
   ending: () => Pick<TurnEnd, 'cause' | 'record'> & { failure?: TurnEnd['error'] }
@@ -17,8 +17,14 @@ export type RecorderOptions = {
 type Params = Record<string, unknown>
 
 /**
- * Turns app-server notifications into events, in the order they came. The canonical event goes first and the raw forward
- * after it, so that whoever waits for the end of a turn hears of it as early as possible. Only notifications of the session's
+ * Codex says these around the end of every turn. What they tell stands in canonical events or is asked for when needed, so the end
+ * of the turn does not wait until they are stored.
+ */
+const YIELDING = new Set(['thread/status/changed', 'thread/readState/changed', 'thread/tokenUsage/updated', 'account/rateLimits/updated'])
+
+/**
+ * Turns app-server notifications into events, in the order they came, but for the few that give way. The canonical event goes
+ * first and the raw forward after it, so that whoever waits for the end of a turn hears of it as early as possible. Only notifications of the session's
  * own thread are canonical: sub-agents talk over the same connection under their own thread ids.
  */
 export class NotificationRecorder {
@@ -56,7 +62,7 @@ export class NotificationRecorder {
     if (isOwn) this.#canonical(method, params)
     if (method === 'item/started' || method === 'item/completed') this.#remember(method, params, isOwn)
     if (method === 'serverRequest/resolved') this.#closed(params)
-    record((state) => forwarded(state, notificationEventType(method), method, params))
+    record((state) => forwarded(state, notificationEventType(method), method, params), YIELDING.has(method))
   }
 
   #canonical(method: string, params: Params): void {

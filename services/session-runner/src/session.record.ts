@@ -2,11 +2,18 @@ import type { OwnedAggregate } from '@codex-bridge/bus'
 import { BridgeError, type BridgeEvent, type SessionState } from '@codex-bridge/contracts'
 import type { SessionDraft } from './session.decider.ts'
 
+type Decide = (state: SessionState) => SessionDraft | undefined
+
+/** So many events give way to others at most; one more, and the oldest takes its turn. */
+const YIELDING_AT_MOST = 50
+
 /** The session aggregate in its owner's hands: what was stored last, and appends in order. */
 export class SessionRecord {
   readonly #owned: OwnedAggregate<SessionState>
   readonly #initial: SessionState
   readonly #onFenced: () => void
+  readonly #yielding: Decide[] = []
+  #storingYielded: Promise<void> | undefined
 
   /** @param onFenced called once when another owner is found to have taken over */
   constructor(owned: OwnedAggregate<SessionState>, initial: SessionState, onFenced: () => void) {
@@ -26,7 +33,7 @@ export class SessionRecord {
   }
 
   /** Appends what `decide` returns. @throws BridgeError `fenced` */
-  async append(decide: (state: SessionState) => SessionDraft | undefined): Promise<BridgeEvent | undefined> {
+  async append(decide: Decide): Promise<BridgeEvent | undefined> {
     try {
       return await this.#owned.update((stored) => decide(stored?.incarnation === this.#initial.incarnation ? stored : this.#initial))
     } catch (error) {
@@ -36,14 +43,35 @@ export class SessionRecord {
   }
 
   /** As append, for facts nobody waits for. Order is kept; being fenced is reported once, elsewhere. */
-  note(decide: (state: SessionState) => SessionDraft | undefined): void {
-    this.append(decide).catch((error: unknown) => {
-      if (!(error instanceof BridgeError)) throw error
+  note(decide: Decide): void {
+    void this.#noted(decide)
+  }
+
+  /** As note, but whatever else is to be stored goes first. Those that give way keep their order among themselves. */
+  noteYielding(decide: Decide): void {
+    this.#yielding.push(decide)
+    this.#storingYielded ??= this.#storeYielded().finally(() => {
+      this.#storingYielded = undefined
     })
   }
 
   /** Resolves when everything asked for so far is stored. */
   async settled(): Promise<void> {
+    await this.#storingYielded
     await this.#owned.settled()
+  }
+
+  async #storeYielded(): Promise<void> {
+    for (let next = this.#yielding[0]; next; next = this.#yielding[0]) {
+      while (this.#owned.waiting > 0 && this.#yielding.length <= YIELDING_AT_MOST) await this.#owned.settled()
+      this.#yielding.shift()
+      await this.#noted(next)
+    }
+  }
+
+  async #noted(decide: Decide): Promise<void> {
+    await this.append(decide).catch((error: unknown) => {
+      if (!(error instanceof BridgeError)) throw error
+    })
   }
 }

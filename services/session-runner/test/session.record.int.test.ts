@@ -1,0 +1,77 @@
+import { AggregateStore, applyTopology, type Bus, connectBus, EventLog, OwnedAggregate, readLatest, readRange } from '@codex-bridge/bus'
+import { type SessionState, subjects } from '@codex-bridge/contracts'
+import { stampEvent } from '@codex-bridge/service-kit'
+import { type NatsServer, startNats, waitFor } from '@codex-bridge/testkit'
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { forwarded } from '../src/session.decider.ts'
+import { SessionRecord } from '../src/session.record.ts'
+import { sessionState } from './session.samples.ts'
+
+let server: NatsServer
+let bus: Bus
+let record: SessionRecord
+let laneId = ''
+let lanes = 0
+
+beforeAll(async () => {
+  server = await startNats({ exclusive: true })
+  bus = await connectBus({ url: server.url, role: 'migrator', instance: 'test' })
+  await applyTopology(bus)
+})
+afterAll(async () => {
+  await bus.close()
+  await server.stop()
+})
+beforeEach(async () => {
+  lanes += 1
+  laneId = `lane-${lanes}`
+  const store = new AggregateStore<SessionState>(new EventLog(bus), 'session', stampEvent)
+  record = new SessionRecord(new OwnedAggregate(store, await store.load(laneId), {}), sessionState({ laneId }), () => undefined)
+})
+
+const told = (name: string) => (state: SessionState) => forwarded(state, 'lane.error.notification', 'error', { name })
+
+const stored = async () => {
+  const names: unknown[] = []
+  const to = (await new EventLog(bus).extent()).lastSeq
+  for await (const { bytes } of readRange(bus, { from: 1, to, filter: subjects.event(laneId, 'session') })) {
+    const { payload } = JSON.parse(Buffer.from(bytes).toString()) as { payload: { params: { name: unknown } } }
+    names.push(payload.params.name)
+  }
+  return names
+}
+
+it('stores what yields behind everything asked for meanwhile, in its own order, and is settled only then', async () => {
+  record.note(told('a'))
+  record.noteYielding(told('y1'))
+  record.note(told('b'))
+  record.noteYielding(told('y2'))
+  const last = record.append(told('c'))
+  expect((await last)?.payload['params']).toEqual({ name: 'c' })
+  await record.settled()
+  expect(await stored()).toEqual(['a', 'b', 'c', 'y1', 'y2'])
+  record.noteYielding(told('y3'))
+  await record.settled()
+  expect((await readLatest(bus, subjects.event(laneId, 'session')))[0]?.payload['params']).toEqual({ name: 'y3' })
+})
+
+it('lets nothing yield for ever: of more than fifty, the oldest take their turns while others are still being stored', async () => {
+  let flowing = true
+  const flow = async () => {
+    while (flowing) await record.append(told('n'))
+  }
+  const flows = [flow(), flow(), flow()]
+  let taken = 0
+  for (let index = 0; index < 60; index += 1) {
+    record.noteYielding((state) => {
+      taken += 1
+      return told(`y${index}`)(state)
+    })
+  }
+  await waitFor(() => taken >= 10, { timeoutMs: 10_000, describe: 'ten that yielded' })
+  expect(taken).toBe(10)
+  flowing = false
+  await Promise.all(flows)
+  await record.settled()
+  expect((await stored()).filter((name) => name !== 'n')).toEqual(Array.from({ length: 60 }, (_, index) => `y${index}`))
+})
