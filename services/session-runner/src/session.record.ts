@@ -4,6 +4,9 @@ import type { SessionDraft } from './session.decider.ts'
 
 type Decide = (state: SessionState) => SessionDraft | undefined
 
+/** What gives way waits so long for what may follow at once, in milliseconds: at its end a turn says several things in a row. */
+const PAUSE_MS = 25
+
 /** So many events give way to others at most; one more, and the oldest takes its turn. */
 const YIELDING_AT_MOST = 50
 
@@ -14,6 +17,7 @@ export class SessionRecord {
   readonly #onFenced: () => void
   readonly #yielding: Decide[] = []
   #storingYielded: Promise<void> | undefined
+  #endPause: () => void = () => undefined
 
   /** @param onFenced called once when another owner is found to have taken over */
   constructor(owned: OwnedAggregate<SessionState>, initial: SessionState, onFenced: () => void) {
@@ -57,11 +61,19 @@ export class SessionRecord {
 
   /** Resolves when everything asked for so far is stored. */
   async settled(): Promise<void> {
+    this.#endPause()
     await this.#storingYielded
     await this.#owned.settled()
   }
 
   async #storeYielded(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, PAUSE_MS)
+      this.#endPause = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
     for (let next = this.#yielding[0]; next; next = this.#yielding[0]) {
       while (this.#owned.waiting > 0 && this.#yielding.length <= YIELDING_AT_MOST) await this.#owned.settled()
       this.#yielding.shift()
