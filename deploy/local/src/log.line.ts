@@ -6,8 +6,11 @@ const NATS_PROBLEM = /\[(ERR|FTL)\]\s+(.*)$/
 
 type Entry = { level?: unknown; msg?: unknown; kind?: unknown; message?: unknown; err?: { message?: unknown }; code?: unknown }
 
+/** Most entries are of no interest here; reading them all would cost as much as the requests they tell of. */
+const INTERESTING = /"msg":"ready"|"level":"(?:warn|error|fatal)"/
+
 const entryOf = (line: string): Entry | undefined => {
-  if (!line.startsWith('{')) return
+  if (!line.startsWith('{') || !INTERESTING.test(line)) return
   try {
     return JSON.parse(line) as Entry
   } catch {

@@ -53,6 +53,13 @@ describe('start and stop', () => {
     expect(readdirSync(join(dataDir, 'run'))).toEqual([])
   })
 
+  test('services start also when they are told to log problems only', async () => {
+    const env = { ...process.env, BRIDGE_LOG_LEVEL: 'error' }
+    const bridge = await startBridge({ dataDir, services: ['approvals', 'lane-registry'], env, quiet: true })
+    bridges.push(bridge)
+    expect([bridge.pids['approvals'], bridge.pids['lane-registry']].every((pid) => pid !== undefined && isRunning(pid))).toBe(true)
+  })
+
   test('data and credentials survive a restart', async () => {
     const first = await start({ services: [] })
     const password = first.bridge.credentials('gateway').password

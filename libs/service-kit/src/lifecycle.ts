@@ -51,7 +51,8 @@ export const runService = async (logger: Logger, start: (started: (part: Stoppab
   }
   try {
     await start((part) => parts.push(part))
-    if (!stopping) logger.info('ready')
+    // Whoever starts the service waits for this line, whatever else it is to be told.
+    if (!stopping) logger.child({}, { level: 'info' }).info('ready')
   } catch (error) {
     logger.fatal({ err: error }, 'could not start')
     await stop('start failed', 1)
