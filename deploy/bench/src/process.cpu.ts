@@ -28,6 +28,9 @@ const cpuOf = (pid: number): number | undefined => {
   }
 }
 
+/** Less than this is not shown. */
+const LEAST_SHOWN = 0.05
+
 /** Adds up what several stretches of work cost. */
 export class CpuMeter {
   readonly #pids: () => Readonly<Record<string, number | undefined>>
@@ -51,7 +54,10 @@ export class CpuMeter {
     const costs = [...this.#spent].map(([name, ms]) => [name, (ms * unit.scale) / units] as const).sort(([, a], [, b]) => b - a)
     if (costs.length === 0) return `CPU per ${unit.of}: not known on this system`
     const total = costs.reduce((sum, [, cost]) => sum + cost, 0)
-    const each = costs.map(([name, cost]) => `${name} ${cost.toFixed(1)}`).join(', ')
-    return `CPU per ${unit.of}: ${total.toFixed(1)} ${unit.name} (${each})`
+    const each = costs
+      .filter(([, cost]) => cost >= LEAST_SHOWN)
+      .map(([name, cost]) => `${name} ${cost.toFixed(1)}`)
+      .join(', ')
+    return `CPU per ${unit.of}: ${total.toFixed(1)} ${unit.name} (${each || 'too little to see'})`
   }
 }

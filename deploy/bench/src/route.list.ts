@@ -11,21 +11,44 @@ export type RouteCall = {
   endless: boolean
   /** Why it may take longer than the target, where that is known. */
   cause: string | undefined
+  /** What Codex alone is asked as the baseline; undefined where the bridge itself answers. */
+  question: CodexQuestion | undefined
 }
 
 const SCATTER = 'asks all instances and takes answers until 100 ms have passed without another: nobody knows how many there are'
-const CODEX_LIST = 'Codex reads the files of the threads it lists; see the same pages on stdio, beside'
-const CODEX = "Codex's own time; see docs/lessons.md"
+const CODEX_LIST = 'Codex reads the file of each thread it lists; the baseline is Codex alone with the same pages'
+const CODEX = 'the time of Codex; the baseline is Codex alone'
 
-/** What is known to take its time, by template; a measured fact each, see docs/lessons.md. */
+/** What is known to take its time, by template; see docs/lessons.md. */
 const CAUSES: Record<string, string> = {
   '/health': SCATTER,
   '/codex/running': SCATTER,
   '/codex/threads': CODEX_LIST,
   '/codex/active': CODEX_LIST,
+  '/codex/threads/{threadId}': CODEX,
   '/codex/app/list': CODEX,
   '/codex/skills/list': CODEX,
   '/codex/model/list': CODEX,
+}
+
+/** What Codex is asked for an answer of the bridge: `threads` over as many pages as that takes. */
+export type CodexQuestion = { method: string; params: Record<string, unknown>; threads?: number }
+
+/** The threads that `GET /codex/active` looks at, with the kinds it asks for. */
+const ACTIVE: CodexQuestion = { method: 'thread/list', params: { sortKey: 'updated_at' }, threads: 500 }
+
+const questionOf = (name: string, threadId: string): CodexQuestion | undefined => {
+  const questions: Record<string, CodexQuestion> = {
+    'GET /codex/threads': { method: 'thread/list', params: {}, threads: 50 },
+    'GET /codex/threads?limit=200': { method: 'thread/list', params: {}, threads: 200 },
+    'GET /codex/active': ACTIVE,
+    'GET /codex/threads/{threadId}': { method: 'thread/read', params: { threadId, includeTurns: false } },
+    'GET /codex/threads/{threadId}?includeTurns=true': { method: 'thread/read', params: { threadId, includeTurns: true } },
+    'GET /codex/app/list': { method: 'app/list', params: {} },
+    'GET /codex/skills/list': { method: 'skills/list', params: {} },
+    'GET /codex/model/list': { method: 'model/list', params: {} },
+  }
+  return questions[name]
 }
 
 /** Further queries of a route, beside the plain one. */
@@ -57,16 +80,13 @@ export const routeCalls = (paths: OpenApiPaths, stock: Pick<Stock, 'threadId' | 
       if (value === undefined) throw new Error(`nothing to fill {${name}} of ${template} with`)
       return encodeURIComponent(value)
     })
+  const callOf = (template: string, query: string): RouteCall => {
+    const name = `GET ${template}${query}`
+    const question = questionOf(name, stock.threadId)
+    return { name, template, path: `${fill(template)}${query}`, endless: ENDLESS.has(template), cause: CAUSES[template], question }
+  }
   return Object.keys(paths)
     .filter((template) => 'get' in (paths[template] ?? {}))
     .sort()
-    .flatMap((template) =>
-      ['', ...(QUERIES[template] ?? [])].map((query) => ({
-        name: `GET ${template}${query && `?${query}`}`,
-        template,
-        path: `${fill(template)}${query && `?${query}`}`,
-        endless: ENDLESS.has(template),
-        cause: CAUSES[template],
-      })),
-    )
+    .flatMap((template) => ['', ...(QUERIES[template] ?? []).map((query) => `?${query}`)].map((query) => callOf(template, query)))
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { startBareKoa } from './bare.koa.ts'
 import type { BenchPlan } from './bench.plan.ts'
 import type { Stage } from './bench.stage.ts'
+import { CodexAlone } from './codex.alone.ts'
 import type { Figure, Measurement } from './figure.ts'
 import { loadNow } from './machine.ts'
 import { CpuMeter } from './process.cpu.ts'
@@ -17,6 +18,11 @@ const P99 = 0.99
 /** The two sides take turns in blocks, so that both see the same machine. */
 const BLOCK = 10
 const WARM_UP = 3
+
+/** Below this many requests the p99 is the slowest of them, and is called so. */
+const ENOUGH_FOR_P99 = 100
+/** Routes that answer in less time, half of the time, get no line of their own. */
+const TOLD_FROM_MS = 4
 
 type Samples = { bridge: number[]; baseline: number[] }
 type Timed = { call: RouteCall; samples: Samples; bytes: number; cpu: string }
@@ -45,10 +51,14 @@ export const measureRoutes = async (
   teardown.add('bare koa', () => koa.process.stop())
   const bare = new TimedGet(koa.port)
   teardown.add('client of the baseline', () => bare.close())
+  const codex = await CodexAlone.start(stage.bridgeHome, stage.workspace)
+  teardown.add('codex alone', () => codex.stop())
   const loads: number[] = []
   const timed: Timed[] = []
   for (const [index, call] of calls.entries()) {
-    timed.push(await timeRoute(stage, { bridge, bare }, call, `/same/${index}`, plan, signal))
+    const { question } = call
+    const baseline = async (): Promise<number> => (question ? await codex.ask(question) : (await bare.get(`/same/${index}`)).ms)
+    timed.push(await timeRoute(stage, { call, bridge, baseline }, plan, signal))
     loads.push(loadNow()[0] ?? 0)
   }
   return describe(timed, stock, loads)
@@ -60,9 +70,7 @@ const answersOf = (baseUrl: string, calls: readonly RouteCall[]): Promise<string
 
 const timeRoute = async (
   stage: Stage,
-  clients: { bridge: TimedGet; bare: TimedGet },
-  call: RouteCall,
-  same: string,
+  { call, bridge, baseline }: { call: RouteCall; bridge: TimedGet; baseline: () => Promise<number> },
   plan: BenchPlan['routes'],
   signal: AbortSignal,
 ): Promise<Timed> => {
@@ -70,56 +78,59 @@ const timeRoute = async (
   let bytes = 0
   const one = async (): Promise<number> => {
     signal.throwIfAborted()
-    const answer = await clients.bridge.get(call.path, !call.endless)
+    const answer = await bridge.get(call.path, !call.endless)
     if (answer.status !== 200) throw new Error(`${call.name} answered ${answer.status}`)
     bytes = answer.bytes
     return answer.ms
   }
-  const bare = async (): Promise<number> => (await clients.bare.get(same)).ms
-  for (let warm = 0; warm < WARM_UP; warm += 1) await Promise.all([one(), bare()])
+  for (let warm = 0; warm < WARM_UP; warm += 1) await Promise.all([one(), baseline()])
   const cpu = new CpuMeter(() => stage.bridge.pids)
   const deadline = performance.now() + plan.routeMs
-  while (samples.bridge.length < plan.requests && performance.now() < deadline) {
+  const open = (): boolean => samples.bridge.length < plan.requests && performance.now() < deadline
+  while (open()) {
     await cpu.during(async () => {
-      for (let turn = 0; turn < BLOCK && performance.now() < deadline; turn += 1) samples.bridge.push(await one())
+      for (let turn = 0; turn < BLOCK && open(); turn += 1) samples.bridge.push(await one())
     })
-    for (let turn = 0; turn < BLOCK; turn += 1) samples.baseline.push(await bare())
+    for (let turn = 0; turn < BLOCK && samples.baseline.length < samples.bridge.length; turn += 1) samples.baseline.push(await baseline())
   }
   return { call, samples, bytes, cpu: cpu.perUnit(samples.bridge.length, { name: 'ms', scale: 1, of: 'request' }) }
 }
 
 const p99Of = (samples: readonly number[]): number => quantile(samples, P99)
 
-const figuresOf = ({ call, samples }: Timed): Figure[] => {
+const figureOf = ({ call, samples }: Timed): Figure => {
+  const count = samples.bridge.length
   const bridge = p99Of(samples.bridge)
-  return [
-    {
-      name: `${call.name}, p99`,
-      unit: 'ms',
-      bridge,
-      baseline: p99Of(samples.baseline),
-      result: bridge,
-      resultIs: 'plain',
-      target: { bound: 'at most', value: P99_AT_MOST_MS },
-    },
-  ]
-}
-
-const describe = (timed: readonly Timed[], stock: Stock, loads: readonly number[]): Measurement => {
-  const ms = (value: number): string => value.toFixed(1)
-  const counts = timed.map(({ samples }) => samples.bridge.length)
-  const lineOf = ({ call, samples, bytes, cpu }: Timed): string =>
-    `${call.name}: p50 ${ms(median(samples.bridge))} ms, ${samples.bridge.length} requests, ${bytes} bytes; ${cpu}`
-  const causeOf = ({ call, samples }: Timed): string =>
-    `${call.name} is over ${P99_AT_MOST_MS} ms (p50 ${ms(median(samples.bridge))}): ${call.cause ?? 'no known cause; the baseline beside shows how much the machine stalls'}`
   return {
-    title: 'GET routes',
-    figures: timed.flatMap(figuresOf),
-    notes: [
-      `${stock.lanes} lanes made for this, ${stock.threads} stored threads (in ${Math.round(stock.threadsMs / 1000)} s); one client, one request after the other, ${Math.min(...counts)} to ${Math.max(...counts)} of each; baseline: one Koa route that answers the same text`,
-      `load average meanwhile: ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}`,
-      ...timed.map(lineOf),
-      ...timed.filter(({ samples }) => p99Of(samples.bridge) > P99_AT_MOST_MS).map(causeOf),
-    ],
+    name: `${call.name}, ${count < ENOUGH_FOR_P99 ? `slowest of ${count}` : 'p99'}`,
+    unit: 'ms',
+    bridge,
+    baseline: p99Of(samples.baseline),
+    result: bridge,
+    resultIs: 'plain',
+    target: { bound: 'at most', value: P99_AT_MOST_MS },
   }
 }
+
+const ms = (value: number): string => value.toFixed(1)
+
+/** Half of the requests; what a route costs where the machine does nothing else shows there, not in the p99. */
+const lineOf = ({ call, samples, bytes, cpu }: Timed): string =>
+  `${call.name}: p50 ${ms(median(samples.bridge))} ms, of the baseline ${ms(median(samples.baseline))} ms; ${bytes} bytes; ${cpu}`
+
+const causeOf = ({ call, samples }: Timed): string => {
+  const halfUnder = median(samples.bridge) <= P99_AT_MOST_MS && call.cause === undefined
+  const cause = halfUnder ? 'half of the requests are under it: the machine had other work, see the load' : 'no cause is known'
+  return `${call.name} is over ${P99_AT_MOST_MS} ms: ${call.cause ?? cause}`
+}
+
+const describe = (timed: readonly Timed[], stock: Stock, loads: readonly number[]): Measurement => ({
+  title: 'GET routes',
+  figures: timed.map(figureOf),
+  notes: [
+    `${stock.lanes} lanes made for this, ${stock.threads} stored threads (made in ${Math.round(stock.threadsMs / 1000)} s); one client, one request after the other; baseline: one Koa route that answers the same text, or Codex alone on stdio where it is Codex that answers`,
+    `load average meanwhile: ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}`,
+    ...timed.filter(({ samples }) => median(samples.bridge) >= TOLD_FROM_MS).map(lineOf),
+    ...timed.filter(({ samples }) => p99Of(samples.bridge) > P99_AT_MOST_MS).map(causeOf),
+  ],
+})
