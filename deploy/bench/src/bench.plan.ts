@@ -18,7 +18,7 @@ const FULL: BenchPlan = {
   turns: { rounds: 8, perRound: 10, warmUp: 5 },
   latency: { ...LATENCY, rounds: 4, messagesPerTurn: 100 },
   rest: { rounds: 6, roundMs: 2000, warmUpMs: 1500, connections: CONNECTIONS },
-  routes: { lanes: 1000, threads: 200, threadsMs: 40_000, requests: 150, routeMs: 2500 },
+  routes: { lanes: 1000, threads: 200, threadsMs: 30_000, requests: 150, routeMs: 1500 },
   start: { rounds: 3 },
   limitMs: 240_000,
 }

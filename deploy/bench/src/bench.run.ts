@@ -72,7 +72,9 @@ const measureAll = async (all: readonly Step[], signal: AbortSignal, say: (line:
     try {
       signal.throwIfAborted()
       say(`Measuring: ${title}`)
+      const startedAt = performance.now()
       outcomes.push(await Promise.race([measure(), broken]))
+      say(`  took ${Math.round((performance.now() - startedAt) / 1000)} s`)
     } catch (error) {
       outcomes.push({ title, failure: error instanceof Error ? error.message : String(error) })
     }
