@@ -49,6 +49,11 @@ export class CpuMeter {
     return result
   }
 
+  /** What all of it cost, in milliseconds; 0 where the system does not tell. */
+  get totalMs(): number {
+    return [...this.#spent.values()].reduce((sum, ms) => sum + ms, 0)
+  }
+
   /** In words: the sum, then the processes by what they took. CPU time hardly depends on what else runs, so it shows small gains. */
   perUnit(units: number, unit: { name: string; scale: number; of: string }): string {
     const costs = [...this.#spent].map(([name, ms]) => [name, (ms * unit.scale) / units] as const).sort(([, a], [, b]) => b - a)

@@ -17,7 +17,6 @@ export type RouteCall = {
 
 const SCATTER = 'asks all instances and takes answers until 100 ms have passed without another: nobody knows how many there are'
 const CODEX_LIST = 'Codex reads the file of each thread it lists; the baseline is Codex alone with the same pages'
-const CODEX = 'the time of Codex; the baseline is Codex alone'
 
 /** What is known to take its time, by template; see docs/lessons.md. */
 const CAUSES: Record<string, string> = {
@@ -25,23 +24,16 @@ const CAUSES: Record<string, string> = {
   '/codex/running': SCATTER,
   '/codex/threads': CODEX_LIST,
   '/codex/active': CODEX_LIST,
-  '/codex/threads/{threadId}': CODEX,
-  '/codex/app/list': CODEX,
-  '/codex/skills/list': CODEX,
-  '/codex/model/list': CODEX,
 }
 
 /** What Codex is asked for an answer of the bridge: `threads` over as many pages as that takes. */
 export type CodexQuestion = { method: string; params: Record<string, unknown>; threads?: number }
 
-/** The threads that `GET /codex/active` looks at, with the kinds it asks for. */
-const ACTIVE: CodexQuestion = { method: 'thread/list', params: { sortKey: 'updated_at' }, threads: 500 }
-
 const questionOf = (name: string, threadId: string): CodexQuestion | undefined => {
   const questions: Record<string, CodexQuestion> = {
     'GET /codex/threads': { method: 'thread/list', params: {}, threads: 50 },
     'GET /codex/threads?limit=200': { method: 'thread/list', params: {}, threads: 200 },
-    'GET /codex/active': ACTIVE,
+    'GET /codex/active': { method: 'thread/list', params: { sortKey: 'updated_at' }, threads: 500 },
     'GET /codex/threads/{threadId}': { method: 'thread/read', params: { threadId, includeTurns: false } },
     'GET /codex/threads/{threadId}?includeTurns=true': { method: 'thread/read', params: { threadId, includeTurns: true } },
     'GET /codex/app/list': { method: 'app/list', params: {} },
