@@ -6,9 +6,10 @@ import { measureLatency } from './latency.measure.ts'
 import { describeMachine, loadNow, type Machine } from './machine.ts'
 import { reportText } from './report.table.ts'
 import { measureRest } from './rest.measure.ts'
+import { measureRoutes } from './routes.measure.ts'
 import { measureStart } from './start.measure.ts'
 import { Teardown } from './teardown.ts'
-import { measureTurns } from './turn.measure.ts'
+import { measureTurns, TURN_LANE } from './turn.measure.ts'
 
 type Outcome = Measurement | FailedMeasurement
 type Step = { title: string; measure: () => Promise<Measurement> }
@@ -50,6 +51,7 @@ const steps = (stage: Stage, { plan }: BenchSettings, signal: AbortSignal, teard
   { title: 'turn overhead', measure: () => measureTurns(stage, plan.turns, signal) },
   { title: 'event latency', measure: () => measureLatency(stage, plan.latency, signal) },
   { title: 'REST', measure: () => measureRest(stage, plan.rest, signal, teardown) },
+  { title: 'GET routes', measure: () => measureRoutes(stage, plan.routes, TURN_LANE, signal, teardown) },
   {
     title: 'warm start',
     measure: async () => {
@@ -70,7 +72,9 @@ const measureAll = async (all: readonly Step[], signal: AbortSignal, say: (line:
     try {
       signal.throwIfAborted()
       say(`Measuring: ${title}`)
+      const startedAt = performance.now()
       outcomes.push(await Promise.race([measure(), broken]))
+      say(`  took ${Math.round((performance.now() - startedAt) / 1000)} s`)
     } catch (error) {
       outcomes.push({ title, failure: error instanceof Error ? error.message : String(error) })
     }

@@ -13,6 +13,8 @@ export type Stage = {
   root: string
   bridge: RunningBridge
   modelUrl: string
+  /** CODEX_HOME of the bridge. */
+  bridgeHome: string
   /** A scratch folder that is removed at the end. */
   scratch: string
   /** Working folder of every lane and of every bare client. */
@@ -64,6 +66,7 @@ export const openStage = async ({ root, teardown, signal, say }: StageOptions): 
     root,
     bridge,
     modelUrl,
+    bridgeHome: codexHome,
     scratch: folder.path,
     workspace,
     startBare: async (onNotification) => {

@@ -28,6 +28,9 @@ const cpuOf = (pid: number): number | undefined => {
   }
 }
 
+/** Less than this is not shown. */
+const LEAST_SHOWN = 0.05
+
 /** Adds up what several stretches of work cost. */
 export class CpuMeter {
   readonly #pids: () => Readonly<Record<string, number | undefined>>
@@ -46,12 +49,20 @@ export class CpuMeter {
     return result
   }
 
+  /** What all of it cost, in milliseconds; 0 where the system does not tell. */
+  get totalMs(): number {
+    return [...this.#spent.values()].reduce((sum, ms) => sum + ms, 0)
+  }
+
   /** In words: the sum, then the processes by what they took. CPU time hardly depends on what else runs, so it shows small gains. */
   perUnit(units: number, unit: { name: string; scale: number; of: string }): string {
     const costs = [...this.#spent].map(([name, ms]) => [name, (ms * unit.scale) / units] as const).sort(([, a], [, b]) => b - a)
     if (costs.length === 0) return `CPU per ${unit.of}: not known on this system`
     const total = costs.reduce((sum, [, cost]) => sum + cost, 0)
-    const each = costs.map(([name, cost]) => `${name} ${cost.toFixed(1)}`).join(', ')
-    return `CPU per ${unit.of}: ${total.toFixed(1)} ${unit.name} (${each})`
+    const each = costs
+      .filter(([, cost]) => cost >= LEAST_SHOWN)
+      .map(([name, cost]) => `${name} ${cost.toFixed(1)}`)
+      .join(', ')
+    return `CPU per ${unit.of}: ${total.toFixed(1)} ${unit.name} (${each || 'too little to see'})`
   }
 }

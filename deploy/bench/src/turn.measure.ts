@@ -5,7 +5,8 @@ import type { Measurement } from './figure.ts'
 import { CpuMeter } from './process.cpu.ts'
 import { median, quantile, ratioOf, summarise } from './sample.statistics.ts'
 
-const LANE = 'bench-turns'
+/** The lane of the turns; live afterwards, with the events of all of them. */
+export const TURN_LANE = 'bench-turns'
 const PROMPT = '#say hello world from the scripted model'
 const OVERHEAD_AT_MOST = 1.15
 
@@ -21,15 +22,15 @@ type TurnRound = { bridge: number[]; baseline: number[] }
  */
 export const measureTurns = async (stage: Stage, plan: BenchPlan['turns'], signal: AbortSignal): Promise<Measurement> => {
   const bare = await stage.startBare()
-  const bridge = await stage.connect([LANE])
+  const bridge = await stage.connect([TURN_LANE])
   const cpu = new CpuMeter(() => stage.bridge.pids)
   try {
-    await bridge.startLane(LANE, stage.workspace)
+    await bridge.startLane(TURN_LANE, stage.workspace)
     const pairs = async (count: number): Promise<TurnRound> => {
       const round: TurnRound = { bridge: [], baseline: [] }
       for (let pair = 0; pair < count; pair += 1) {
         signal.throwIfAborted()
-        round.bridge.push(await bridge.turn(LANE, PROMPT))
+        round.bridge.push(await bridge.turn(TURN_LANE, PROMPT))
         await sleep(REST_MS)
         round.baseline.push(await bare.turn(PROMPT))
         await sleep(REST_MS)

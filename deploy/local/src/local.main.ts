@@ -7,7 +7,7 @@ import { createSandbox, demoGuide, startDemoLane } from './demo.ts'
 import { reapLeftovers } from './leftovers.reaper.ts'
 import { type LocalSettings, readSettings } from './local.settings.ts'
 import { PortTakenError } from './port.taken.ts'
-import { runSmoke } from './smoke.ts'
+import { runSmoke } from './smoke/smoke.run.ts'
 import { listenForStop, raised, type StopRequest } from './stop.request.ts'
 
 export type Mode = 'start' | 'demo' | 'stop' | 'smoke'

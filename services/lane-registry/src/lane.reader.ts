@@ -6,6 +6,7 @@ import {
   type BridgeEvent,
   type Lane,
   type LaneState,
+  MAX_MESSAGE_BYTES,
   matchesAnyPattern,
   type RegistryRequest,
   type Session,
@@ -19,6 +20,9 @@ import { type LaneAggregates, laneView, sessionView } from './lane.view.ts'
 
 /** How long a read with `minSeq` waits for the projection before it answers with what there is, in milliseconds. */
 const MIN_SEQ_WAIT_MS = 3000
+
+/** A page of events ends before it gets larger: a message of the bus holds two such pages. One event is never too large. */
+const EVENTS_PAGE_BYTES = 2 * MAX_MESSAGE_BYTES
 
 /** Reads: from Redis, and for single lanes from the event log itself while Redis is away. */
 export class LaneReader {
@@ -64,15 +68,22 @@ export class LaneReader {
     return new RawJson(`{"sessions":[${(await this.#store.sessions()).join(',')}],"nextCursor":null}`)
   }
 
-  /** Events of one lane in order. A deleted lane's events stay readable until they are purged. @throws BridgeError `lane_not_found` */
+  /**
+   * Events of one lane in order; fewer than asked for where they are large, with a cursor for the rest. A deleted lane's events stay
+   * readable until they are purged.
+   * @throws BridgeError `lane_not_found`
+   */
   async events(query: RegistryRequest<'lane-events'>): Promise<{ events: BridgeEvent[]; nextCursor: string | null }> {
     const [{ lastSeq }, last] = await Promise.all([this.#log.extent(), this.#log.last(query.laneId, 'lane')])
     if (!last) throw new BridgeError('lane_not_found', `No lane ${query.laneId}`)
     const events: BridgeEvent[] = []
+    let bytes = 0
     const range = { from: query.after + 1, to: lastSeq, filter: subjects.laneEvents(query.laneId) }
     for await (const raw of readRange(this.#bus, range)) {
       if (query.types && !matchesAnyPattern(query.types, raw.type)) continue
-      if (events.length === query.limit) return { events, nextCursor: String(events.at(-1)?.seq ?? query.after) }
+      bytes += raw.bytes.length
+      const full = events.length === query.limit || (events.length > 0 && bytes > EVENTS_PAGE_BYTES)
+      if (full) return { events, nextCursor: String(events.at(-1)?.seq ?? query.after) }
       const event = decodeEvent(raw.bytes, raw.seq)
       if (event) events.push(event)
     }

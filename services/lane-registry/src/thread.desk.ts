@@ -41,6 +41,14 @@ const EVERY_SOURCE = [
 type Params = Record<string, unknown>
 type ThreadPage = { data: CodexThread[]; nextCursor: string | null }
 
+type LanesOf = (threadId: string) => string[]
+
+const described = (thread: CodexThread, lanesOf: LanesOf): unknown => ({
+  ...thread,
+  surface: surfaceOf(thread),
+  laneIds: lanesOf(thread.id),
+})
+
 /** Calls on threads: through the lane that holds the thread live, else through a runner's own process. */
 export class ThreadDesk {
   readonly #options: ThreadDeskOptions
@@ -87,6 +95,7 @@ export class ThreadDesk {
   /** Up to 200 threads, over as many pages of Codex as that takes. */
   async list({ limit, cursor, sourceKinds }: RegistryRequest<'list-threads'>): Promise<{ threads: unknown[]; nextCursor: string | null }> {
     const threads: unknown[] = []
+    const lanesOf = this.#lanesByThread()
     let next: string | null = cursor ?? null
     do {
       const page = await this.#page({
@@ -94,7 +103,7 @@ export class ThreadDesk {
         cursor: next,
         ...(sourceKinds && { sourceKinds }),
       })
-      threads.push(...page.data.map((thread) => this.#described(thread)))
+      threads.push(...page.data.map((thread) => described(thread, lanesOf)))
       next = page.nextCursor
     } while (next !== null && threads.length < limit)
     return { threads, nextCursor: next }
@@ -104,13 +113,16 @@ export class ThreadDesk {
   async read({ threadId, includeTurns }: RegistryRequest<'get-thread'>): Promise<unknown> {
     const read = async (withTurns: boolean): Promise<CodexThread> =>
       ((await this.call('thread/read', { threadId, includeTurns: withTurns })) as { thread: CodexThread }).thread
-    if (!includeTurns) return this.#described(await read(false))
-    try {
-      return this.#described(await read(true))
-    } catch (error) {
-      if (!hasNoTurnsYet(error)) throw error
-      return this.#described(await read(false))
+    const readable = async (): Promise<CodexThread> => {
+      if (!includeTurns) return await read(false)
+      try {
+        return await read(true)
+      } catch (error) {
+        if (!hasNoTurnsYet(error)) throw error
+        return await read(false)
+      }
     }
+    return described(await readable(), this.#lanesByThread())
   }
 
   /** What the bridge's app-servers have loaded, sub-agents included. A process that does not answer in time is left out. */
@@ -146,7 +158,7 @@ export class ThreadDesk {
       // Sorted by activity, newest first: an old one means that the rest is older.
       if ((page.data.at(-1)?.updatedAt ?? 0) < since) break
     } while (cursor !== null && found.length < ACTIVE_SCAN)
-    const threads = rankActive(found, query, Date.now() / 1000, (threadId) => this.#lanesOf(threadId))
+    const threads = rankActive(found, query, Date.now() / 1000, this.#lanesByThread())
     return { threads, scanned: found.length, nextCursor: null }
   }
 
@@ -236,15 +248,14 @@ export class ThreadDesk {
     return (await this.call('thread/list', params)) as ThreadPage
   }
 
-  #described(thread: CodexThread): unknown {
-    return { ...thread, surface: surfaceOf(thread), laneIds: this.#lanesOf(thread.id) }
-  }
-
-  #lanesOf(threadId: string): string[] {
-    return this.#options.projector
-      .all()
-      .filter(({ lane, session }) => (session?.threadId ?? lane.threadId) === threadId)
-      .map(({ lane }) => lane.laneId)
+  /** Which lanes are attached to a thread. Made once per answer: to go over all lanes for each thread of a list takes its time. */
+  #lanesByThread(): LanesOf {
+    const found = new Map<string, string[]>()
+    for (const { lane, session } of this.#options.projector.all()) {
+      const threadId = session?.threadId ?? lane.threadId
+      if (threadId !== null) found.set(threadId, [...(found.get(threadId) ?? []), lane.laneId])
+    }
+    return (threadId) => found.get(threadId) ?? []
   }
 
   /** The lane whose process has the thread. One that waits for it holds nothing. */

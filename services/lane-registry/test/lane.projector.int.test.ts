@@ -213,6 +213,27 @@ describe('Redis', () => {
   })
 })
 
+describe('the events of a lane', () => {
+  it('come in pages that fit into an answer, however large they are, each once', async () => {
+    await createLane(registry, 'wordy')
+    for (const size of [250_000, 10, 250_000, 250_000, 250_000, 250_000, 250_000, 250_000, 10]) {
+      await say(rig, 'wordy', 'lane.item.completed.notification', {}, { text: 'x'.repeat(size) })
+    }
+    const seqs: number[] = []
+    const sizes: number[] = []
+    let after: string | null = '0'
+    while (after !== null) {
+      const page = await registry.reader.events({ laneId: 'wordy', after: Number(after), limit: 1000 })
+      seqs.push(...page.events.map(({ seq }) => seq))
+      sizes.push(Buffer.byteLength(JSON.stringify(page)))
+      after = page.nextCursor
+    }
+    expect(seqs).toEqual((await eventsOf(rig, 'wordy')).map(({ seq }) => seq))
+    expect(sizes.length).toBe(2)
+    expect(Math.max(...sizes)).toBeLessThan(1.5 * 1024 * 1024)
+  })
+})
+
 describe('a lane that is deleted and created anew', () => {
   it('is listed once, with nothing of its predecessor', async () => {
     for (let round = 0; round < 5; round += 1) {

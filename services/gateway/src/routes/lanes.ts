@@ -128,6 +128,7 @@ export const laneRoutes: RouteModule = (mount, bus) => {
    *   get:
    *     tags: [lanes]
    *     summary: Events of a lane, oldest first
+   *     description: A page of large events ends early; nextCursor, as after, goes on behind it.
    *     parameters:
    *       - { name: after, in: query, description: Only events with a higher seq, schema: { type: integer, minimum: 0, default: 0 } }
    *       - { name: limit, in: query, schema: { type: integer, minimum: 1, maximum: 1000, default: 100 } }
