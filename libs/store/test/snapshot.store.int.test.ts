@@ -88,7 +88,7 @@ it('lists the sessions of more lanes than are read at once', async () => {
   const count = 600
   const session = (index: number) => (index % 3 === 0 ? JSON.stringify({ index }) : null)
   await Promise.all(
-    Array.from({ length: count }, (_, index) => store.write(snapshot(`lane-${index}`, index + 1, index, { session: session(index) }), 1)),
+    Array.from({ length: count }, (_, index) => store.write(snapshot(`lane-${index}`, index + 1, index, { session: session(index) }))),
   )
   const found = (await store.sessions()).map((text) => (JSON.parse(text) as { index: number }).index)
   expect(found.sort((left, right) => left - right)).toEqual(Array.from({ length: count / 3 }, (_, index) => index * 3))
