@@ -97,6 +97,8 @@ export const LaneState = Type.Object({
   status: LaneStatus,
   statusReason: Nullable(StatusReason),
   statusSince: Timestamp,
+  /** While a sub-agent's question outlives the lane's own turn: what the lane shows again when it is settled. Absent: nothing. */
+  resting: Type.Optional(Nullable(Type.Object({ status: LaneStatus, reason: Nullable(StatusReason) }))),
   createdAt: Timestamp,
   updatedAt: Timestamp,
   deleted: Type.Boolean(),

@@ -29,8 +29,12 @@ import {
 } from './session.decider.ts'
 import type { SessionRecord } from './session.record.ts'
 import { type LoadedThread, type LoaderOptions, ThreadLoader } from './thread.loader.ts'
-import { type Ending, TurnCommands } from './turn.commands.ts'
-import { type Stall, TurnWatchdog, type WatchdogLimits } from './turn.watchdog.ts'
+import { StallGuard } from './stall.guard.ts'
+import { workingSubAgents } from './sub-agent.decider.ts'
+import { SubAgentKeeper } from './sub-agent.keeper.ts'
+import { TurnCommands } from './turn.commands.ts'
+import { type Ending, TurnEnder } from './turn.ender.ts'
+import type { Stall, WatchdogLimits } from './turn.watchdog.ts'
 import { runVerification } from './verification.runner.ts'
 
 export type SessionOptions = {
@@ -70,10 +74,12 @@ export class LaneSession {
   readonly #record: SessionRecord
   readonly #deltas: DeltaCoalescer
   readonly #notifications: NotificationRecorder
-  readonly #watchdog: TurnWatchdog
+  readonly #stalls: StallGuard
+  readonly #subAgents: SubAgentKeeper
   readonly #desk: RequestDesk
   #server: AppServerProcess | undefined
   #commands: TurnCommands | undefined
+  #ender: TurnEnder | undefined
   #loader: ThreadLoader | undefined
   #endpoints: Endpoints | undefined
   #thread: ThreadSummary | null = null
@@ -88,7 +94,12 @@ export class LaneSession {
     this.#options = options
     this.#record = options.record
     this.#deltas = new DeltaCoalescer(options.publishDelta)
-    this.#watchdog = new TurnWatchdog(options.watchdog, (stall) => void this.#stalled(stall))
+    this.#stalls = new StallGuard(options.watchdog, (threadId, stall) => void this.#stalled(threadId, stall))
+    this.#subAgents = new SubAgentKeeper({
+      note: (decide) => this.#note(decide),
+      read: (threadId) => this.call({ method: 'thread/read', params: { threadId } }),
+      now,
+    })
     this.#notifications = new NotificationRecorder({
       record: (decide) => this.#note(decide),
       delta: (method, params) => this.#deltas.add(method, params),
@@ -101,7 +112,7 @@ export class LaneSession {
       state: () => this.#record.state,
       note: (decide) => this.#note(decide),
       item: (itemId) => this.#notifications.item(itemId),
-      onWaiting: (waiting) => this.#watchdog.waitingForPerson(waiting),
+      onWaiting: (threadIds) => this.#stalls.asking(threadIds),
     })
   }
 
@@ -123,10 +134,11 @@ export class LaneSession {
     return this.#phase === 'live' && !readinessDeferred ? threadId : null
   }
 
-  /** Milliseconds without anything to do; 0 while a turn, a question or a verification is open, or the thread is waited for. */
+  /** Milliseconds without anything to do; 0 while a turn, a sub-agent, a question or a verification is open, or the thread is waited for. */
   idleMs(): number {
-    const { activeTurn, verifying, requests, readinessDeferred } = this.#record.state
-    const busy = this.#phase !== 'live' || activeTurn || verifying || requests.length > 0 || readinessDeferred
+    const { state } = this.#record
+    const open = state.activeTurn || state.verifying || state.requests.length > 0 || workingSubAgents(state).length > 0
+    const busy = this.#phase !== 'live' || open || state.readinessDeferred
     return busy ? 0 : Date.now() - this.#activityAt
   }
 
@@ -147,15 +159,20 @@ export class LaneSession {
       this.#loader = loader
       const loaded = await loader.load(this.#record.state)
       this.#thread = loaded.thread
-      this.#commands = new TurnCommands({
-        record: this.#record,
-        server,
-        rpcTimeoutMs: this.#options.rpcTimeoutMs,
-        now,
-        onRequested: () => this.#turnBegins(),
+      const process = { record: this.#record, server, rpcTimeoutMs: this.#options.rpcTimeoutMs }
+      const ender = new TurnEnder({
+        ...process,
         onEnding: (why) => {
           this.#ending = why
         },
+        onSubAgentEnds: (turnId) => this.#desk.turnEnded(turnId),
+      })
+      this.#ender = ender
+      this.#commands = new TurnCommands({
+        ...process,
+        ender,
+        now,
+        onRequested: () => this.#turnBegins(),
         endVerification: () => this.#verification?.abort(),
         reload: () => this.#reload(),
       })
@@ -195,7 +212,7 @@ export class LaneSession {
 
   async interrupt(request: SessionRequest<'interrupt'>) {
     const receipt = await this.#live().interrupt(request)
-    this.#endUnlessOver(receipt.turnId)
+    if (this.#record.state.activeTurn) this.#endUnlessOver(receipt.turnId)
     return receipt
   }
 
@@ -261,20 +278,30 @@ export class LaneSession {
     this.#activityAt = Date.now()
     const { threadId } = params
     const isOwn = typeof threadId === 'string' && threadId === this.#thread?.id
-    if (method === 'error' && params['willRetry'] === true) this.#watchdog.retrying()
-    else this.#watchdog.progress()
+    this.#stalls.noticed(method, params)
+    if (typeof threadId === 'string' && !isOwn) this.#ofSubAgent(method, threadId, params)
     this.#notifications.accept(method, params, isOwn)
     if (method === 'serverRequest/resolved') this.#desk.resolved(params['requestId'])
-    if (method === 'turn/completed' && isOwn) this.#turnEnded(String((params['turn'] as { id?: unknown } | undefined)?.id))
+    if (method !== 'turn/completed') return
+    const turnId = String((params['turn'] as { id?: unknown } | undefined)?.id)
+    if (isOwn) this.#turnEnded(turnId)
+    else this.#desk.turnEnded(turnId)
+  }
+
+  /** Codex talks about every thread of its process. Those that are not the lane's are its sub-agents. */
+  #ofSubAgent(method: string, threadId: string, params: Record<string, unknown>): void {
+    if (method === 'turn/started') this.#stalls.begin(threadId)
+    if (method === 'turn/completed') this.#stalls.end(threadId)
+    this.#subAgents.accept(method, threadId, params)
   }
 
   #turnBegins(): void {
     this.#ending = undefined
-    this.#watchdog.arm()
+    if (this.#thread) this.#stalls.begin(this.#thread.id)
   }
 
   #turnEnded(turnId: string): void {
-    this.#watchdog.disarm()
+    if (this.#thread) this.#stalls.end(this.#thread.id)
     this.#deltas.flush()
     this.#ending = undefined
     const { usage } = this.#notifications
@@ -298,13 +325,18 @@ export class LaneSession {
     this.#note((state) => (state.verifying ? verificationCompleted(state, { ...outcome, finalMessage, record }) : undefined))
   }
 
-  async #stalled({ kind, afterMs }: Stall): Promise<void> {
+  async #stalled(threadId: string, { kind, afterMs }: Stall): Promise<void> {
     const message = kind === 'no_progress' ? `No progress for ${afterMs} ms` : `Codex only retried for ${afterMs} ms`
-    this.#options.logger.warn({ laneId: this.laneId, kind, afterMs }, 'turn stalled')
+    this.#options.logger.warn({ laneId: this.laneId, threadId, kind, afterMs }, 'turn stalled')
+    if (threadId !== this.#thread?.id) {
+      const stalled = workingSubAgents(this.#record.state).filter((agent) => agent.threadId === threadId)
+      await this.#ender?.endSubAgents(stalled, { cause: 'stalled', details: { kind, afterMs, message } })
+      return
+    }
     this.#note((state) => (state.activeTurn ? turnStalled(state, { kind, afterMs, message }) : undefined))
     const turnId = this.#record.state.activeTurn?.turnId ?? null
     const failure: StatusReason = { code: 'turn_stalled', message }
-    await this.#commands
+    await this.#ender
       ?.end({ cause: 'stalled', failure })
       .catch((error: unknown) => this.#options.logger.warn({ err: error }, 'interrupt of a stalled turn'))
     this.#endUnlessOver(turnId)
@@ -341,8 +373,8 @@ export class LaneSession {
 
   async #shutDown(cause: string, last: (state: Parameters<typeof hibernated>[0]) => SessionDraft): Promise<SessionReply> {
     this.#verification?.abort()
-    if (this.#record.state.activeTurn && this.#commands) {
-      await this.#commands.end({ cause }).catch(() => undefined)
+    if (this.#record.state.activeTurn) {
+      await this.#ender?.end({ cause }).catch(() => undefined)
       const deadline = Date.now() + STOP_TURN_PATIENCE_MS
       while (this.#record.state.activeTurn && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, POLL_MS))
     }
@@ -383,7 +415,7 @@ export class LaneSession {
   #close(): void {
     this.#phase = 'over'
     this.#readiness?.stop()
-    this.#watchdog.disarm()
+    this.#stalls.endAll()
     this.#deltas.flush()
     void this.#endpoints?.stop(0)
   }
