@@ -48,5 +48,7 @@ export const decideWaiting = (
 const shown = (state: LaneState, before: LaneState, event: BridgeEvent, now: string): LaneDraft => {
   const cause = { eventId: event.id, seq: event.seq, type: event.type }
   const payload = { from: before.status, to: state.status, reason: state.statusReason, cause }
-  return draft('lane.status.changed', { ...state, statusSince: now, updatedAt: now }, payload, event.sessionId)
+  // Events up to this one were looked at with the status as it was before; read again, they have nothing to say about this one.
+  const appliedSeq = Math.max(before.appliedSeq, event.seq)
+  return draft('lane.status.changed', { ...state, statusSince: now, updatedAt: now, appliedSeq }, payload, event.sessionId)
 }
