@@ -130,7 +130,9 @@ export class ThreadDesk {
   }
 
   /** Threads with recent activity, by the caller's preferences. */
-  async active(query: RegistryRequest<'active-threads'>): Promise<{ threads: (ActiveThread & Lineage)[]; scanned: number; nextCursor: null }> {
+  async active(
+    query: RegistryRequest<'active-threads'>,
+  ): Promise<{ threads: (ActiveThread & Lineage)[]; scanned: number; nextCursor: null }> {
     const found: CodexThread[] = []
     const since = Date.now() / 1000 - query.windowSec
     let cursor: string | null = null

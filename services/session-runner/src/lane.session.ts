@@ -28,10 +28,10 @@ import {
   verificationStarted,
 } from './session.decider.ts'
 import type { SessionRecord } from './session.record.ts'
-import { type LoadedThread, type LoaderOptions, ThreadLoader } from './thread.loader.ts'
 import { StallGuard } from './stall.guard.ts'
 import { workingSubAgents } from './sub-agent.decider.ts'
 import { SubAgentKeeper } from './sub-agent.keeper.ts'
+import { type LoadedThread, type LoaderOptions, ThreadLoader } from './thread.loader.ts'
 import { TurnCommands } from './turn.commands.ts'
 import { type Ending, TurnEnder } from './turn.ender.ts'
 import type { Stall, WatchdogLimits } from './turn.watchdog.ts'

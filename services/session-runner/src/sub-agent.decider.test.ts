@@ -1,4 +1,4 @@
-import { guard, SessionState, type SubAgent, SUB_AGENTS_KEPT } from '@codex-bridge/contracts'
+import { guard, SessionState, SUB_AGENTS_KEPT, type SubAgent } from '@codex-bridge/contracts'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { commandRecord, GONE, NOW, sessionState } from '../test/session.samples.ts'
@@ -16,7 +16,13 @@ const names = { parentThreadId: 'own', nickname: 'Hooke', role: null }
 describe('a sub-agent', () => {
   it('appears with its first turn, gets its name, rests, and works again', () => {
     const first = subAgentWorks(live(), 'child', 'turn-1', NOW)
-    expect(first).toMatchObject({ type: 'lane.subagent.changed', threadId: 'child', turnId: 'turn-1', sessionId: 'a', payload: { cause: null } })
+    expect(first).toMatchObject({
+      type: 'lane.subagent.changed',
+      threadId: 'child',
+      turnId: 'turn-1',
+      sessionId: 'a',
+      payload: { cause: null },
+    })
     const named = stateOf(subAgentNamed(stateOf(first), 'child', names))
     const rested = stateOf(subAgentRests(named, 'child', { turnId: 'turn-1', status: 'completed' }, NOW))
     expect(subAgentsOf(rested)).toEqual([{ threadId: 'child', ...names, status: 'completed', turnId: 'turn-1', activeAt: NOW }])
@@ -46,7 +52,9 @@ describe('a sub-agent', () => {
     ['lost', (state: SessionState) => lost(state, GONE)],
     ['hibernated', (state: SessionState) => hibernated(state, 'idle')],
   ])('is interrupted when its session is %s', (_how, end) => {
-    const ended = end(working('late', stateOf(subAgentRests(working('early'), 'early', { turnId: 'turn-of-early', status: 'completed' }, NOW))))
+    const ended = end(
+      working('late', stateOf(subAgentRests(working('early'), 'early', { turnId: 'turn-of-early', status: 'completed' }, NOW))),
+    )
     expect(subAgentsOf(ended.state).map(({ threadId, status }) => [threadId, status])).toEqual([
       ['early', 'completed'],
       ['late', 'interrupted'],

@@ -23,7 +23,10 @@ test('a turn that waits for a sub-agent that waits for a person is not stalled',
   await waitFor(() => Date.now() - askedAt > 5000, { timeoutMs: SLOW_MS })
   expect(await lanes.lane('patient')).toMatchObject({ status: 'needs_approval' })
   await lanes.post('patient', `approvals/${approval?.approvalId}/approve`)
-  expect((await lanes.until('patient', 'lane.turn.completed')).payload).toMatchObject({ status: 'completed', finalMessage: 'worth the wait' })
+  expect((await lanes.until('patient', 'lane.turn.completed')).payload).toMatchObject({
+    status: 'completed',
+    finalMessage: 'worth the wait',
+  })
   expect(await lanes.events('patient', 'lane.turn.stalled')).toEqual([])
   expect((await lanes.session('patient')).subAgents).toMatchObject([{ status: 'completed' }])
 })
@@ -41,7 +44,10 @@ test('a question of a sub-agent that nobody waits for does not cover for a turn 
 test('a sub-agent that hangs after the turn of its parent is ended, and the lane stays done', async () => {
   await lanes.start('left-alone')
   const { seq } = await lanes.turn('left-alone', '#spawn #hang\n#say done here')
-  const ended = await lanes.until('left-alone', 'lane.subagent.changed', { after: seq, where: ({ payload }) => payload['cause'] === 'stalled' })
+  const ended = await lanes.until('left-alone', 'lane.subagent.changed', {
+    after: seq,
+    where: ({ payload }) => payload['cause'] === 'stalled',
+  })
   expect(ended.payload).toMatchObject({ details: { kind: 'no_progress' } })
   await lanes.until('left-alone', 'lane.subagent.changed', { after: seq, where: ({ payload }) => payload['status'] === 'interrupted' })
   expect(await lanes.lane('left-alone')).toMatchObject({ status: 'done' })
