@@ -97,7 +97,7 @@ export const LaneState = Type.Object({
   status: LaneStatus,
   statusReason: Nullable(StatusReason),
   statusSince: Timestamp,
-  /** While a sub-agent's question outlives the lane's own turn: what the lane shows again when it is settled. Absent: nothing. */
+  /** While a sub-agent's question covers it: what the lane came to by itself, shown again when that is settled. Absent: null. */
   resting: Type.Optional(Nullable(Type.Object({ status: LaneStatus, reason: Nullable(StatusReason) }))),
   createdAt: Timestamp,
   updatedAt: Timestamp,

@@ -131,6 +131,22 @@ describe('over real events in any order', () => {
     )
   })
 
+  it('what a lane came to by itself does not depend on what its sub-agents ask', () => {
+    fc.assert(
+      fc.property(histories, (events) => {
+        let memory = EMPTY
+        let alone = EMPTY.lane
+        for (const event of events) {
+          memory = fold(memory, event).memory
+          alone = decideFromEvent({ state: alone, seq: 0 }, event, at(event.seq))?.state ?? alone
+          const { status, statusReason, resting } = memory.lane
+          expect(resting ?? { status, reason: statusReason }).toEqual({ status: alone.status, reason: alone.statusReason })
+        }
+      }),
+      RUNS,
+    )
+  })
+
   it('replaying any prefix, once or twice, says nothing and changes nothing', () => {
     fc.assert(
       fc.property(histories, fc.nat(40), fc.nat(40), (events, cut, from) => {

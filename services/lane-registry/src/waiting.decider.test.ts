@@ -25,7 +25,7 @@ const failed = { code: 'turn_failed', message: 'it failed' }
 const REASON = { code: 'approval', message: 'Run it?', details: { approvalId: 'apr_0', threadId: 'child' } }
 
 describe('a question of a sub-agent', () => {
-  it.each(['idle', 'done', 'verifying'] as const)('covers %s, and uncovers it when it is settled', (status) => {
+  it.each(['idle', 'running', 'done', 'verifying'] as const)('covers %s, and uncovers it when it is settled', (status) => {
     const covered = decide(laneState({ status }))
     expect(covered).toMatchObject({
       type: 'lane.status.changed',
@@ -36,7 +36,7 @@ describe('a question of a sub-agent', () => {
     expect(settled).toMatchObject({
       type: 'lane.status.changed',
       payload: { from: 'needs_approval', to: status },
-      state: { status, statusReason: null, resting: null, appliedSeq: 9 },
+      state: { status, statusReason: null, resting: null },
     })
   })
 
@@ -48,11 +48,13 @@ describe('a question of a sub-agent', () => {
     })
   })
 
-  it('covers a running lane, which goes on running by the approval that is resolved', () => {
-    const covered = decide(laneState({ status: 'running' }))?.state as LaneState
-    expect(covered).toMatchObject({ status: 'needs_approval', resting: null })
-    const resolved = eventOf('lane.approval.resolved', 8, {}, approvalsState(0))
-    expect(decideFromEvent({ state: covered, seq: 2 }, resolved, NOW)?.state).toMatchObject({ status: 'running' })
+  it('does not come and go with the turns above it', () => {
+    const covered = decide(laneState({ status: 'done' }))?.state as LaneState
+    const running = decideFromEvent({ state: covered, seq: 2 }, eventOf('lane.turn.requested', 8), NOW)?.state as LaneState
+    expect(running).toMatchObject({ status: 'running', resting: null })
+    const again = decide(running, undefined, 8)?.state as LaneState
+    expect(again).toMatchObject({ status: 'needs_approval', resting: { status: 'running' } })
+    expect(decideFromEvent({ state: again, seq: 3 }, eventOf('lane.turn.started', 9), NOW)).toBeUndefined()
   })
 
   it('says nothing twice', () => {

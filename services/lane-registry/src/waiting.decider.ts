@@ -32,13 +32,11 @@ export const decideWaiting = (
   const lane = version.state
   if (!lane || lane.deleted) return
   const question = openQuestion(lane, around)
-  const own = { status: lane.status, reason: lane.statusReason }
   if (question && COVERED.has(lane.status)) {
+    const own = { status: lane.status, reason: lane.statusReason }
     const details = { approvalId: question.approvalId, threadId: question.threadId }
     const reason = bounded({ code: 'approval', message: question.reason, details })
-    // A lane that runs goes on running by the ordinary way; of any other, only this tells what it was.
-    const resting = lane.status === 'running' ? null : own
-    return shown({ ...lane, status: 'needs_approval', statusReason: reason, resting }, lane, event, now)
+    return shown({ ...lane, status: 'needs_approval', statusReason: reason, resting: own }, lane, event, now)
   }
   if (question || !lane.resting) return
   return shown({ ...lane, status: lane.resting.status, statusReason: lane.resting.reason, resting: null }, lane, event, now)
@@ -48,7 +46,5 @@ export const decideWaiting = (
 const shown = (state: LaneState, before: LaneState, event: BridgeEvent, now: string): LaneDraft => {
   const cause = { eventId: event.id, seq: event.seq, type: event.type }
   const payload = { from: before.status, to: state.status, reason: state.statusReason, cause }
-  // Events up to this one were looked at with the status as it was before; read again, they have nothing to say about this one.
-  const appliedSeq = Math.max(before.appliedSeq, event.seq)
-  return draft('lane.status.changed', { ...state, statusSince: now, updatedAt: now, appliedSeq }, payload, event.sessionId)
+  return draft('lane.status.changed', { ...state, statusSince: now, updatedAt: now }, payload, event.sessionId)
 }
