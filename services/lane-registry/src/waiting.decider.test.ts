@@ -2,7 +2,7 @@ import type { ApprovalsState, LaneState, SessionState } from '@codex-bridge/cont
 import { describe, expect, it } from 'vitest'
 import { approvalsState, eventOf, laneState, NOW, sessionState } from '../test/lane.samples.ts'
 import { decideFromEvent } from './lane.decider.ts'
-import { decideWaiting } from './waiting.decider.ts'
+import { decideWaiting, type Surroundings } from './waiting.decider.ts'
 
 const asking = (threadId: string): SessionState['requests'][number] => ({
   requestId: 1,
@@ -18,7 +18,7 @@ const approvals = (pending = 1): ApprovalsState => {
   return { ...state, pending: state.pending.map((approval) => ({ ...approval, threadId: 'child', reason: 'Run it?' })) }
 }
 const event = (seq = 7) => eventOf('lane.approval.requested', seq)
-const decide = (lane: LaneState, around = { session: session(), approvals: approvals() }, seq = 7) =>
+const decide = (lane: LaneState, around: Surroundings = { session: session(), approvals: approvals() }, seq = 7) =>
   decideWaiting({ state: lane, seq: 1 }, around, event(seq), NOW)
 
 const failed = { code: 'turn_failed', message: 'it failed' }

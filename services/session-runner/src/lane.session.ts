@@ -1,5 +1,5 @@
 import type { Endpoints, Lease } from '@codex-bridge/bus'
-import type { AppServerProcess, RpcPeerOptions } from '@codex-bridge/codex-client'
+import type { AppServerProcess } from '@codex-bridge/codex-client'
 import {
   type Approval,
   BridgeError,
@@ -9,9 +9,8 @@ import {
   type StatusReason,
   type ThreadSummary,
 } from '@codex-bridge/contracts'
-import type { Logger } from '@codex-bridge/service-kit'
 import { callOn } from './codex.pool.ts'
-import { type Delta, DeltaCoalescer } from './delta.coalescer.ts'
+import { DeltaCoalescer } from './delta.coalescer.ts'
 import { NotificationRecorder } from './notification.recorder.ts'
 import { ReadinessKeeper } from './readiness.keeper.ts'
 import { RequestDesk } from './request.desk.ts'
@@ -22,46 +21,22 @@ import {
   started,
   stopped,
   turnCompleted,
-  turnStalled,
   usageUpdated,
   verificationCompleted,
-  verificationStarted,
 } from './session.decider.ts'
+import type { SessionOptions } from './session.options.ts'
 import type { SessionRecord } from './session.record.ts'
 import { StallGuard } from './stall.guard.ts'
+import { StalledTurnEnder } from './stalled-turn.ender.ts'
 import { workingSubAgents } from './sub-agent.decider.ts'
 import { SubAgentKeeper } from './sub-agent.keeper.ts'
-import { type LoadedThread, type LoaderOptions, ThreadLoader } from './thread.loader.ts'
+import { type LoadedThread, ThreadLoader } from './thread.loader.ts'
 import { TurnCommands } from './turn.commands.ts'
 import { type Ending, TurnEnder } from './turn.ender.ts'
-import type { Stall, WatchdogLimits } from './turn.watchdog.ts'
-import { runVerification } from './verification.runner.ts'
+import { TurnVerifier } from './turn.verifier.ts'
 
-export type SessionOptions = {
-  lane: LaneState
-  lease: Lease
-  record: SessionRecord
-  cwd: string
-  logger: Logger
-  host: string
-  rpcTimeoutMs: number
-  readinessRetryMs: number
-  /** How threads are taken over. */
-  threads: Pick<LoaderOptions, 'takeover' | 'holderOf' | 'assertAllowed'>
-  watchdog: WatchdogLimits
-  verificationTimeoutMs: number
-  /** Starts an app-server whose messages go to the given handlers. */
-  launch: (peer: Omit<RpcPeerOptions, 'readable' | 'writable'>) => Promise<AppServerProcess>
-  publishDelta: (delta: Delta) => void
-  /** Puts the session's commands on the bus. */
-  serve: (session: LaneSession) => Endpoints
-  /** The session has no process any more; `lost` sessions may be resumed. */
-  onEnded: (session: LaneSession, how: 'stopped' | 'lost' | 'fenced') => void
-}
-
-/** How long a stop waits for an interrupted turn to say so, and an interrupted turn may take before its process is ended, in milliseconds. */
+/** How long a stop waits for an interrupted turn to say so, in milliseconds. */
 const STOP_TURN_PATIENCE_MS = 5000
-const INTERRUPT_PATIENCE_MS = 15_000
 const POLL_MS = 20
 
 const now = (): string => new Date().toISOString()
@@ -75,6 +50,8 @@ export class LaneSession {
   readonly #deltas: DeltaCoalescer
   readonly #notifications: NotificationRecorder
   readonly #stalls: StallGuard
+  readonly #stalled: StalledTurnEnder
+  readonly #verifier: TurnVerifier
   readonly #subAgents: SubAgentKeeper
   readonly #desk: RequestDesk
   #server: AppServerProcess | undefined
@@ -86,7 +63,6 @@ export class LaneSession {
   #readiness: ReadinessKeeper | undefined
   #phase: Phase = 'starting'
   #ending: Ending | undefined
-  #verification: AbortController | undefined
   #stopping: Promise<SessionReply> | undefined
   #activityAt = Date.now()
 
@@ -94,14 +70,35 @@ export class LaneSession {
     this.#options = options
     this.#record = options.record
     this.#deltas = new DeltaCoalescer(options.publishDelta)
-    this.#stalls = new StallGuard(options.watchdog, (threadId, stall) => void this.#stalled(threadId, stall))
+    const note: SessionRecord['note'] = (decide) => this.#note(decide)
+    this.#stalls = new StallGuard(options.watchdog, (threadId, stall) => void this.#stalled.stalled(threadId, stall))
+    this.#stalled = new StalledTurnEnder({
+      laneId: this.laneId,
+      record: options.record,
+      note,
+      logger: options.logger,
+      ender: () => this.#ender,
+      isOwn: (threadId) => threadId === this.#thread?.id,
+      isLive: () => this.#phase === 'live',
+      endProcess: () => void this.#server?.stop(),
+    })
+    this.#verifier = new TurnVerifier({
+      record: options.record,
+      note,
+      commands: options.lane.verificationCommands,
+      cwd: options.cwd,
+      timeoutMs: options.verificationTimeoutMs,
+      peer: () => (this.#phase === 'live' ? this.#server?.peer : undefined),
+      finalMessage: () => this.#notifications.finalMessage,
+      brokenOffBy: () => this.#ending?.record,
+    })
     this.#subAgents = new SubAgentKeeper({
-      note: (decide) => this.#note(decide),
+      note,
       read: (threadId) => this.call({ method: 'thread/read', params: { threadId } }),
       now,
     })
     this.#notifications = new NotificationRecorder({
-      record: (decide) => this.#note(decide),
+      record: note,
       delta: (method, params) => this.#deltas.add(method, params),
       ending: () => this.#ending ?? { cause: null },
       verifies: () => options.lane.verificationCommands.length > 0,
@@ -110,7 +107,7 @@ export class LaneSession {
     this.#desk = new RequestDesk({
       peer: () => this.#server?.peer,
       state: () => this.#record.state,
-      note: (decide) => this.#note(decide),
+      note,
       item: (itemId) => this.#notifications.item(itemId),
       onWaiting: (threadIds) => this.#stalls.asking(threadIds),
     })
@@ -173,7 +170,7 @@ export class LaneSession {
         ender,
         now,
         onRequested: () => this.#turnBegins(),
-        endVerification: () => this.#verification?.abort(),
+        endVerification: () => this.#verifier.abort(),
         reload: () => this.#reload(),
       })
       await this.#record.append((state) =>
@@ -212,7 +209,7 @@ export class LaneSession {
 
   async interrupt(request: SessionRequest<'interrupt'>) {
     const receipt = await this.#live().interrupt(request)
-    if (this.#record.state.activeTurn) this.#endUnlessOver(receipt.turnId)
+    if (this.#record.state.activeTurn) this.#stalled.endUnlessOver(receipt.turnId)
     return receipt
   }
 
@@ -307,50 +304,7 @@ export class LaneSession {
     const { usage } = this.#notifications
     if (usage !== null) this.#note((state) => usageUpdated(state, usage, turnId))
     this.#desk.turnEnded(turnId)
-    void this.#verify()
-  }
-
-  async #verify(): Promise<void> {
-    const aborting = new AbortController()
-    this.#verification = aborting
-    await this.#record.settled()
-    const commands = this.lane.verificationCommands
-    if (!this.#record.state.verifying || !this.#server || this.#phase !== 'live') return
-    const { finalMessage } = this.#notifications
-    this.#note((state) => verificationStarted(state, commands))
-    const options = { commands, cwd: this.#options.cwd, timeoutMs: this.#options.verificationTimeoutMs, signal: aborting.signal }
-    const outcome = await runVerification(this.#server.peer, options)
-    this.#verification = undefined
-    const record = this.#ending?.record
-    this.#note((state) => (state.verifying ? verificationCompleted(state, { ...outcome, finalMessage, record }) : undefined))
-  }
-
-  async #stalled(threadId: string, { kind, afterMs }: Stall): Promise<void> {
-    const message = kind === 'no_progress' ? `No progress for ${afterMs} ms` : `Codex only retried for ${afterMs} ms`
-    this.#options.logger.warn({ laneId: this.laneId, threadId, kind, afterMs }, 'turn stalled')
-    if (threadId !== this.#thread?.id) {
-      const stalled = workingSubAgents(this.#record.state).filter((agent) => agent.threadId === threadId)
-      await this.#ender?.endSubAgents(stalled, { cause: 'stalled', details: { kind, afterMs, message } })
-      return
-    }
-    this.#note((state) => (state.activeTurn ? turnStalled(state, { kind, afterMs, message }) : undefined))
-    const turnId = this.#record.state.activeTurn?.turnId ?? null
-    const failure: StatusReason = { code: 'turn_stalled', message }
-    await this.#ender
-      ?.end({ cause: 'stalled', failure })
-      .catch((error: unknown) => this.#options.logger.warn({ err: error }, 'interrupt of a stalled turn'))
-    this.#endUnlessOver(turnId)
-  }
-
-  /** An interrupt that Codex agreed to and did not carry out leaves one way: end the process. */
-  #endUnlessOver(turnId: string | null): void {
-    const timer = setTimeout(() => {
-      const turn = this.#record.state.activeTurn
-      if (this.#phase !== 'live' || !turn || (turnId !== null && turn.turnId !== turnId)) return
-      this.#options.logger.warn({ laneId: this.laneId, turnId }, 'interrupted turn did not end')
-      void this.#server?.stop()
-    }, INTERRUPT_PATIENCE_MS)
-    timer.unref()
+    void this.#verifier.verify()
   }
 
   async #exited(exit: { code: number | null; signal: string | null }): Promise<void> {
@@ -372,7 +326,7 @@ export class LaneSession {
   }
 
   async #shutDown(cause: string, last: (state: Parameters<typeof hibernated>[0]) => SessionDraft): Promise<SessionReply> {
-    this.#verification?.abort()
+    this.#verifier.abort()
     if (this.#record.state.activeTurn) {
       await this.#ender?.end({ cause }).catch(() => undefined)
       const deadline = Date.now() + STOP_TURN_PATIENCE_MS

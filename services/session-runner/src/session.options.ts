@@ -1,0 +1,31 @@
+import type { Endpoints, Lease } from '@codex-bridge/bus'
+import type { AppServerProcess, RpcPeerOptions } from '@codex-bridge/codex-client'
+import type { LaneState } from '@codex-bridge/contracts'
+import type { Logger } from '@codex-bridge/service-kit'
+import type { Delta } from './delta.coalescer.ts'
+import type { LaneSession } from './lane.session.ts'
+import type { SessionRecord } from './session.record.ts'
+import type { LoaderOptions } from './thread.loader.ts'
+import type { WatchdogLimits } from './turn.watchdog.ts'
+
+export type SessionOptions = {
+  lane: LaneState
+  lease: Lease
+  record: SessionRecord
+  cwd: string
+  logger: Logger
+  host: string
+  rpcTimeoutMs: number
+  readinessRetryMs: number
+  /** How threads are taken over. */
+  threads: Pick<LoaderOptions, 'takeover' | 'holderOf' | 'assertAllowed'>
+  watchdog: WatchdogLimits
+  verificationTimeoutMs: number
+  /** Starts an app-server whose messages go to the given handlers. */
+  launch: (peer: Omit<RpcPeerOptions, 'readable' | 'writable'>) => Promise<AppServerProcess>
+  publishDelta: (delta: Delta) => void
+  /** Puts the session's commands on the bus. */
+  serve: (session: LaneSession) => Endpoints
+  /** The session has no process any more; `lost` sessions may be resumed. */
+  onEnded: (session: LaneSession, how: 'stopped' | 'lost' | 'fenced') => void
+}
