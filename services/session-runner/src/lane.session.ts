@@ -14,18 +14,10 @@ import { DeltaCoalescer } from './delta.coalescer.ts'
 import { NotificationRecorder } from './notification.recorder.ts'
 import { ReadinessKeeper } from './readiness.keeper.ts'
 import { RequestDesk } from './request.desk.ts'
-import {
-  hibernated,
-  type SessionDraft,
-  settleLoss,
-  started,
-  stopped,
-  turnCompleted,
-  usageUpdated,
-  verificationCompleted,
-} from './session.decider.ts'
-import type { SessionOptions } from './session.options.ts'
+import { storeEnd } from './session.closing.ts'
+import { hibernated, type SessionDraft, settleLoss, started, stopped, usageUpdated } from './session.decider.ts'
 import type { SessionRecord } from './session.record.ts'
+import type { SessionSettings } from './session.settings.ts'
 import { StallGuard } from './stall.guard.ts'
 import { StalledTurnEnder } from './stalled-turn.ender.ts'
 import { workingSubAgents } from './sub-agent.decider.ts'
@@ -34,6 +26,13 @@ import { type LoadedThread, ThreadLoader } from './thread.loader.ts'
 import { TurnCommands } from './turn.commands.ts'
 import { type Ending, TurnEnder } from './turn.ender.ts'
 import { TurnVerifier } from './turn.verifier.ts'
+
+export type SessionOptions = SessionSettings & {
+  /** Puts the session's commands on the bus. */
+  serve: (session: LaneSession) => Endpoints
+  /** The session has no process any more; `lost` sessions may be resumed. */
+  onEnded: (session: LaneSession, how: 'stopped' | 'lost' | 'fenced') => void
+}
 
 /** How long a stop waits for an interrupted turn to say so, in milliseconds. */
 const STOP_TURN_PATIENCE_MS = 5000
@@ -335,20 +334,8 @@ export class LaneSession {
     this.#phase = 'ending'
     this.#readiness?.stop()
     await this.#server?.stop()
-    await this.#record.settled()
-    const end = {
-      status: 'interrupted',
-      cause,
-      error: null,
-      finalMessage: this.#notifications.finalMessage,
-      usage: this.#notifications.usage,
-      verify: false,
-    } as const
-    await this.#record.append((state) => (state.activeTurn ? turnCompleted(state, end) : undefined))
-    await this.#record.append((state) =>
-      state.verifying ? verificationCompleted(state, { status: 'interrupted', results: [], finalMessage: null }) : undefined,
-    )
-    await this.#record.append(last)
+    const { finalMessage, usage } = this.#notifications
+    await storeEnd(this.#record, { cause, finalMessage, usage }, last)
     this.#close()
     this.#options.onEnded(this, 'stopped')
     return this.reply()

@@ -1,14 +1,14 @@
-import type { Endpoints, Lease } from '@codex-bridge/bus'
+import type { Lease } from '@codex-bridge/bus'
 import type { AppServerProcess, RpcPeerOptions } from '@codex-bridge/codex-client'
 import type { LaneState } from '@codex-bridge/contracts'
 import type { Logger } from '@codex-bridge/service-kit'
 import type { Delta } from './delta.coalescer.ts'
-import type { LaneSession } from './lane.session.ts'
 import type { SessionRecord } from './session.record.ts'
 import type { LoaderOptions } from './thread.loader.ts'
 import type { WatchdogLimits } from './turn.watchdog.ts'
 
-export type SessionOptions = {
+/** What a session is made of and how long it waits; whom it answers to is with the session itself. */
+export type SessionSettings = {
   lane: LaneState
   lease: Lease
   record: SessionRecord
@@ -24,8 +24,4 @@ export type SessionOptions = {
   /** Starts an app-server whose messages go to the given handlers. */
   launch: (peer: Omit<RpcPeerOptions, 'readable' | 'writable'>) => Promise<AppServerProcess>
   publishDelta: (delta: Delta) => void
-  /** Puts the session's commands on the bus. */
-  serve: (session: LaneSession) => Endpoints
-  /** The session has no process any more; `lost` sessions may be resumed. */
-  onEnded: (session: LaneSession, how: 'stopped' | 'lost' | 'fenced') => void
 }
