@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox'
 import { LaneId, Nullable } from './ids.ts'
 import { laneFields, PreferredSurface, Surface } from './lane.ts'
 import { TurnReceipt } from './session.ts'
+import { ThreadChild } from './sub-agent.ts'
 
 /** Thread ids as Codex makes them; also what may stand in a path. */
 export const ThreadId = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$', description: 'Thread id of Codex' })
@@ -160,13 +161,15 @@ export const RunningCodexQuery = Type.Object(
 
 // ---- answers ---------------------------------------------------------------------------------------------------------
 
+const lineage = {
+  laneIds: Type.Array(LaneId, { description: 'Lanes that are attached to it, or to the thread that spawned it' }),
+  parentThreadId: Nullable(Type.String({ description: 'The thread whose sub-agent it is' })),
+  children: Type.Array(ThreadChild, { description: 'Its sub-agents, newest first; at most 100' }),
+}
+
 /** A thread as Codex describes it, with what the bridge adds. */
 export const CodexThreadView = Type.Object(
-  {
-    id: Type.String(),
-    surface: Surface,
-    laneIds: Type.Array(LaneId, { description: 'Lanes that are attached to it' }),
-  },
+  { id: Type.String(), surface: Surface, ...lineage },
   { $id: 'Thread', ...passthrough, description: 'A thread as Codex describes it, with its surface and its lanes' },
 )
 
@@ -176,7 +179,7 @@ export const ActiveThreads = Type.Object(
       Type.Object({
         thread: Type.Object({ id: Type.String() }, passthrough),
         surface: Surface,
-        laneIds: Type.Array(LaneId),
+        ...lineage,
         activeSecAgo: Type.Integer({ minimum: 0 }),
         score: Type.Number({ description: 'Preferred originator 4, preferred surface 2, recency 0 to 1' }),
         because: Type.Array(Type.String(), { description: 'Why it ranks here' }),

@@ -74,6 +74,7 @@ const PAYLOAD: Record<string, string[]> = {
   'lane.turn.stalled': ['kind', 'afterMs', 'message'],
   'lane.turn.completed': ['turnId', 'commandId', 'status', 'cause', 'error', 'finalMessage', 'usage', 'durationMs', 'verification'],
   'lane.turn.skipped.readiness_deferred': ['reason'],
+  'lane.subagent.changed': ['threadId', 'parentThreadId', 'nickname', 'role', 'status', 'turnId', 'activeAt', 'cause'],
   'lane.verification.started': ['turnId', 'commands'],
   'lane.verification.completed': [
     'turnId',

@@ -34,6 +34,7 @@ export const EVENT_TYPES = {
     'lane.turn.stalled': 'The turn made no progress for too long; the bridge interrupts it',
     'lane.turn.completed': 'The canonical end of a turn: exactly one per turn, however it ended',
     'lane.turn.skipped.readiness_deferred': 'The kickoff was not sent: the thread is not ready',
+    'lane.subagent.changed': 'A sub-agent of its thread appeared, was named, began or ended work, or is being ended',
     'lane.verification.started': 'The bridge runs the verification commands',
     'lane.verification.completed': 'Their results',
     'lane.usage.updated': 'Tokens used so far',

@@ -97,6 +97,8 @@ export const LaneState = Type.Object({
   status: LaneStatus,
   statusReason: Nullable(StatusReason),
   statusSince: Timestamp,
+  /** While a sub-agent's question covers it: what the lane came to by itself, shown again when that is settled. Absent: null. */
+  resting: Type.Optional(Nullable(Type.Object({ status: LaneStatus, reason: Nullable(StatusReason) }))),
   createdAt: Timestamp,
   updatedAt: Timestamp,
   deleted: Type.Boolean(),

@@ -3,6 +3,7 @@ import { ApprovalKind } from './approval.ts'
 import { CommandRecord } from './command-record.ts'
 import { LaneId, Nullable, Timestamp } from './ids.ts'
 import { ReadinessMode, StatusReason } from './lane.ts'
+import { SubAgent } from './sub-agent.ts'
 
 /**
  * Life of a session. `claimed`: a runner owns the lane and is bringing the app-server up. `live`: the app-server answers and
@@ -67,6 +68,8 @@ export const SessionState = Type.Object({
   activeTurn: Nullable(ActiveTurn),
   verifying: Nullable(Type.Object({ turnId: Nullable(Type.String()) })),
   requests: Type.Array(OpenRequest),
+  /** Newest last. Absent in old states: the same as none. */
+  subAgents: Type.Optional(Type.Array(SubAgent)),
   stopReason: Nullable(StatusReason),
   commands: Type.Array(CommandRecord),
 })
@@ -84,6 +87,7 @@ export const Session = Type.Object(
     readinessMode: ReadinessMode,
     readinessDeferred: Type.Boolean(),
     readinessReason: Nullable(Type.String()),
+    subAgents: Type.Array(SubAgent, { description: 'Threads that Codex started from this one, newest last; the last 16' }),
     phase: SessionPhase,
     epoch: Type.Integer({ minimum: 0 }),
     runnerId: Nullable(Type.String()),

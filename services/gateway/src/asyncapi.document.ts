@@ -8,6 +8,7 @@ import {
   LaneState,
   SessionState,
   STREAMS,
+  SubAgent,
 } from '@codex-bridge/contracts'
 import { BRIDGE_VERSION } from '@codex-bridge/service-kit'
 import { withReferences } from './json-schema.ts'
@@ -96,6 +97,7 @@ export const buildAsyncApiDocument = (): Json => {
       schemas: {
         Event: withReferences(BridgeEvent, undefined, true),
         Approval: withReferences(Approval, undefined, true),
+        SubAgent: withReferences(SubAgent, undefined, true),
         Delta: {
           type: 'object',
           required: ['laneId', 'threadId', 'turnId', 'itemId', 'method', 'delta'],

@@ -10,7 +10,7 @@ import {
   type ThreadWriter,
 } from '@codex-bridge/contracts'
 import type { LaneProjector } from './lane.projector.ts'
-import { isLive } from './lane.view.ts'
+import { isLive, type LaneAggregates, threadOf } from './lane.view.ts'
 import type { ThreadDesk } from './thread.desk.ts'
 
 /** How long runners have to look around, in milliseconds. */
@@ -102,7 +102,9 @@ export class CodexLookout {
   }
 
   #laneOf(threadId: string): string | null {
-    const lanes = this.#options.projector.all().filter(({ lane, session }) => (session?.threadId ?? lane.threadId) === threadId)
+    const has = (aggregates: LaneAggregates): boolean =>
+      threadOf(aggregates) === threadId || (aggregates.session?.subAgents?.some((agent) => agent.threadId === threadId) ?? false)
+    const lanes = this.#options.projector.all().filter(has)
     return (lanes.find(({ session }) => isLive(session)) ?? lanes[0])?.lane.laneId ?? null
   }
 }

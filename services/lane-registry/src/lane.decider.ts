@@ -25,9 +25,9 @@ const EVIDENCE_BYTES = 16 * 1024
 
 const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value) ?? '')
 
-type LaneDraft = Draft<LaneState> & { type: LaneEventType }
+export type LaneDraft = Draft<LaneState> & { type: LaneEventType }
 
-const draft = (
+export const draft = (
   type: LaneEventType,
   state: LaneState,
   payload: Record<string, unknown>,
@@ -54,7 +54,7 @@ const remember = (commands: CommandRecord[], command: Command, verb: string): Co
   rememberCommand(commands, { commandId: command.commandId, fingerprint: command.fingerprint, verb, answer: {} })
 
 /** A reason cut to what fits; the event that caused it has the whole. */
-const bounded = (reason: StatusReason | null): StatusReason | null => {
+export const bounded = (reason: StatusReason | null): StatusReason | null => {
   if (reason === null) return null
   const evidence = bytesOf(reason.details)
   return {
@@ -140,7 +140,8 @@ export const decideFromEvent = (version: Version<LaneState>, event: BridgeEvent,
   if (!lane || lane.deleted || event.seq <= lane.appliedSeq) return
   const about = event.state as { incarnation?: string; threadId?: string | null }
   if (about.incarnation !== undefined && about.incarnation !== lane.incarnation) return
-  const before = { status: lane.status, reason: lane.statusReason }
+  // A sub-agent's question only covers what the lane's own turn came to; that is what the event is about.
+  const before = lane.resting ?? { status: lane.status, reason: lane.statusReason }
   const after = reduceStatus(before, event)
   const threadId = event.type.startsWith('lane.session.')
     ? ((event.state as unknown as SessionState).threadId ?? lane.threadId)
@@ -148,13 +149,17 @@ export const decideFromEvent = (version: Version<LaneState>, event: BridgeEvent,
   // A new turn on a lane that is already running, or a second failure in a row, is news even though the word stays the same.
   if (after === before && threadId === lane.threadId) return
   if (after.status === before.status && after.status === 'running' && threadId === lane.threadId) return
+  const shown: Partial<LaneState> = {
+    status: after.status,
+    statusReason: bounded(after.reason),
+    statusSince: after.status === lane.status ? lane.statusSince : now,
+    resting: null,
+  }
   const state: LaneState = {
     ...lane,
     threadId,
     ...(threadId !== lane.threadId && { thread: null }),
-    status: after.status,
-    statusReason: bounded(after.reason),
-    statusSince: after.status === before.status ? lane.statusSince : now,
+    ...(after !== before && shown),
     updatedAt: now,
     appliedSeq: event.seq,
   }
@@ -194,6 +199,7 @@ export const decideDebugCompletion = (
     status: 'done',
     statusReason: { code: 'debug_completed', message: note ?? 'Completed by hand' },
     statusSince: command.now,
+    resting: null,
     updatedAt: command.now,
     appliedSeq: Math.max(lane.appliedSeq, version.seq),
     commands: remember(lane.commands, command, 'debug-complete'),
@@ -249,6 +255,7 @@ export const decideCorrection = (
     status,
     statusReason: bounded(reason),
     statusSince: now,
+    resting: null,
     updatedAt: now,
     appliedSeq: Math.max(lane.appliedSeq, version.seq),
   }

@@ -1,4 +1,4 @@
-import { AggregateStore, type Bus, type EventLog, followEvents, JsonBucket, readLatest, resumePoint } from '@codex-bridge/bus'
+import { AggregateStore, type Bus, type EventLog, followEvents, JsonBucket, readLatest, resumePoint, type Version } from '@codex-bridge/bus'
 import {
   type Aggregate,
   type ApprovalsState,
@@ -11,9 +11,10 @@ import {
 } from '@codex-bridge/contracts'
 import { type Logger, stampEvent } from '@codex-bridge/service-kit'
 import type { SnapshotStore } from '@codex-bridge/store'
-import { decideFromEvent } from './lane.decider.ts'
+import { decideFromEvent, type LaneDraft } from './lane.decider.ts'
 import { isLive, type LaneAggregates, laneView, sessionView } from './lane.view.ts'
 import { LIVE_STATUSES } from './status.reducer.ts'
+import { decideWaiting, type Surroundings } from './waiting.decider.ts'
 
 /** How often Redis is compared with the projection, and the progress of the status policy is stored, in milliseconds. */
 const UPKEEP_EVERY_MS = 1000
@@ -159,25 +160,27 @@ export class LaneProjector {
   async #fold(event: BridgeEvent): Promise<void> {
     this.#absorb(event)
     this.#copy(event.laneId, event.seq)
-    const derived = await this.#derive(event)
-    if (derived) {
-      this.#absorb(derived)
-      this.#copy(derived.laneId, event.seq)
-    }
+    await this.#derive(event)
     this.#processed = Math.max(this.#processed, event.seq)
     this.#wake()
   }
 
-  /** The lane event that follows from a session or approval event, stored; undefined when none does. */
-  async #derive(event: BridgeEvent): Promise<BridgeEvent | undefined> {
+  /** The lane events that follow from a session or approval event, each stored and absorbed before the next is looked for. */
+  async #derive(event: BridgeEvent): Promise<void> {
     if (aggregateOf(event.type) === 'lane') return
-    const known = this.get(event.laneId)
-    if (!known) return
     const now = new Date().toISOString()
+    await this.#answer(event, (version) => decideFromEvent(version, event, now))
+    await this.#answer(event, (version, around) => decideWaiting(version, around, event, now))
+  }
+
+  async #answer(event: BridgeEvent, decide: (version: Version<LaneState>, around: Surroundings) => LaneDraft | undefined): Promise<void> {
+    const known = this.get(event.laneId)
     // Most events change nothing; the version in memory tells without asking the log, the log decides when it matters.
-    if (!decideFromEvent({ state: known.lane, seq: 0 }, event, now)) return
-    const outcome = await this.#lanes.transact(event.laneId, (version) => decideFromEvent(version, event, now), WAIT_OUT)
-    return outcome.event
+    if (!(known && decide({ state: known.lane, seq: 0 }, known))) return
+    const { event: derived } = await this.#lanes.transact(event.laneId, (version) => decide(version, known), WAIT_OUT)
+    if (!derived) return
+    this.#absorb(derived)
+    this.#copy(derived.laneId, event.seq)
   }
 
   /** Takes over an event's state unless a newer one is known: the first events after a rebuild are older than it. */

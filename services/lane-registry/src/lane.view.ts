@@ -14,6 +14,9 @@ export const isLive = (session: SessionState | undefined): boolean => session?.p
 const ofIncarnation = <S extends { incarnation: string }>(state: S | undefined, lane: LaneState): S | undefined =>
   state?.incarnation === lane.incarnation ? state : undefined
 
+/** The thread of a lane: its session's, else the one it is attached to. */
+export const threadOf = ({ lane, session }: Pick<LaneAggregates, 'lane' | 'session'>): string | null => session?.threadId ?? lane.threadId
+
 /** The lane as the API shows it. */
 export const laneView = (aggregates: LaneAggregates): Lane => {
   const { lane } = aggregates
@@ -62,6 +65,7 @@ export const sessionView = (aggregates: LaneAggregates): Session => {
     readinessMode: session?.readinessMode ?? aggregates.lane.readinessMode,
     readinessDeferred: session?.readinessDeferred ?? false,
     readinessReason: session?.readinessReason ?? null,
+    subAgents: session?.subAgents ?? [],
     phase: session?.phase ?? 'none',
     epoch: session?.epoch ?? 0,
     runnerId: session?.runnerId ?? null,

@@ -150,6 +150,8 @@ const CASES: Case[] = [
     reason: 'login_required',
   },
   { type: 'lane.turn.completed', what: 'with a status nobody knows', payload: endedTurn('vanished'), to: 'failed', reason: 'turn_failed' },
+  // What its sub-agents do is not what the lane does; what they ask is, see the decider of waiting.
+  { type: 'lane.subagent.changed', what: '', payload: { status: 'running' }, to: UNCHANGED },
   { type: 'lane.verification.started', what: '', to: UNCHANGED },
   { type: 'lane.verification.completed', what: 'passed', payload: { status: 'passed', results: [] }, to: 'done' },
   {

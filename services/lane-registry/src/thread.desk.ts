@@ -13,6 +13,7 @@ import type { LaneProjector } from './lane.projector.ts'
 import type { LaneAggregates } from './lane.view.ts'
 import type { SessionGateway } from './session.gateway.ts'
 import { hasNoTurnsYet, legacyThread, threadError } from './thread.errors.ts'
+import { type Lineage, ThreadLineage, type ThreadPage } from './thread.lineage.ts'
 import type { ThreadFacts } from './thread.seen.ts'
 import { type ActiveThread, type CodexThread, isArchived, rankActive, surfaceOf } from './thread.surface.ts'
 
@@ -39,23 +40,16 @@ const EVERY_SOURCE = [
 ]
 
 type Params = Record<string, unknown>
-type ThreadPage = { data: CodexThread[]; nextCursor: string | null }
-
-type LanesOf = (threadId: string) => string[]
-
-const described = (thread: CodexThread, lanesOf: LanesOf): unknown => ({
-  ...thread,
-  surface: surfaceOf(thread),
-  laneIds: lanesOf(thread.id),
-})
 
 /** Calls on threads: through the lane that holds the thread live, else through a runner's own process. */
 export class ThreadDesk {
   readonly #options: ThreadDeskOptions
   readonly #memory = new CommandMemory()
+  readonly #lineage: ThreadLineage
 
   constructor(options: ThreadDeskOptions) {
     this.#options = options
+    this.#lineage = new ThreadLineage({ projector: options.projector, page: (params) => this.#page(params) })
   }
 
   /** Any method under the policy. @throws BridgeError `rpc_method_forbidden`, `codex_error`, `no_runner` */
@@ -94,8 +88,7 @@ export class ThreadDesk {
 
   /** Up to 200 threads, over as many pages of Codex as that takes. */
   async list({ limit, cursor, sourceKinds }: RegistryRequest<'list-threads'>): Promise<{ threads: unknown[]; nextCursor: string | null }> {
-    const threads: unknown[] = []
-    const lanesOf = this.#lanesByThread()
+    const threads: CodexThread[] = []
     let next: string | null = cursor ?? null
     do {
       const page = await this.#page({
@@ -103,26 +96,21 @@ export class ThreadDesk {
         cursor: next,
         ...(sourceKinds && { sourceKinds }),
       })
-      threads.push(...page.data.map((thread) => described(thread, lanesOf)))
+      threads.push(...page.data)
       next = page.nextCursor
     } while (next !== null && threads.length < limit)
-    return { threads, nextCursor: next }
+    return { threads: await this.#described(threads), nextCursor: next }
   }
 
   /** One thread, with its turns where asked for. @throws BridgeError `thread_not_found` */
   async read({ threadId, includeTurns }: RegistryRequest<'get-thread'>): Promise<unknown> {
     const read = async (withTurns: boolean): Promise<CodexThread> =>
       ((await this.call('thread/read', { threadId, includeTurns: withTurns })) as { thread: CodexThread }).thread
-    const readable = async (): Promise<CodexThread> => {
-      if (!includeTurns) return await read(false)
-      try {
-        return await read(true)
-      } catch (error) {
-        if (!hasNoTurnsYet(error)) throw error
-        return await read(false)
-      }
-    }
-    return described(await readable(), this.#lanesByThread())
+    const thread = await read(includeTurns).catch(async (error: unknown) => {
+      if (!(includeTurns && hasNoTurnsYet(error))) throw error
+      return await read(false)
+    })
+    return (await this.#described([thread]))[0]
   }
 
   /** What the bridge's app-servers have loaded, sub-agents included. A process that does not answer in time is left out. */
@@ -142,7 +130,9 @@ export class ThreadDesk {
   }
 
   /** Threads with recent activity, by the caller's preferences. */
-  async active(query: RegistryRequest<'active-threads'>): Promise<{ threads: ActiveThread[]; scanned: number; nextCursor: null }> {
+  async active(
+    query: RegistryRequest<'active-threads'>,
+  ): Promise<{ threads: (ActiveThread & Lineage)[]; scanned: number; nextCursor: null }> {
     const found: CodexThread[] = []
     const since = Date.now() / 1000 - query.windowSec
     let cursor: string | null = null
@@ -158,7 +148,9 @@ export class ThreadDesk {
       // Sorted by activity, newest first: an old one means that the rest is older.
       if ((page.data.at(-1)?.updatedAt ?? 0) < since) break
     } while (cursor !== null && found.length < ACTIVE_SCAN)
-    const threads = rankActive(found, query, Date.now() / 1000, this.#lanesByThread())
+    const ranked = rankActive(found, query, Date.now() / 1000, this.#lineage.lanesByThread())
+    const lineage = await this.#lineage.of(ranked.map(({ thread }) => thread))
+    const threads = ranked.map((active) => ({ ...active, ...(lineage.get(active.thread.id) as Lineage) }))
     return { threads, scanned: found.length, nextCursor: null }
   }
 
@@ -218,6 +210,11 @@ export class ThreadDesk {
   async turn(request: RegistryRequest<'turn-on-thread'>): Promise<ThreadTurn> {
     const { commandId, threadId, action } = request
     const laneId = this.#liveLaneOf(threadId)
+    const above = action === 'interrupt' ? this.#workOf(threadId) : undefined
+    if (above) {
+      const receipt = await this.#options.sessions.turn(above.laneId, { turnId: above.turnId, ...request })
+      if (receipt) return { ...receipt, threadId, action }
+    }
     if (laneId !== undefined) {
       const receipt = await this.#options.sessions.turn(laneId, request)
       if (receipt) return { ...receipt, threadId, action }
@@ -248,14 +245,9 @@ export class ThreadDesk {
     return (await this.call('thread/list', params)) as ThreadPage
   }
 
-  /** Which lanes are attached to a thread. Made once per answer: to go over all lanes for each thread of a list takes its time. */
-  #lanesByThread(): LanesOf {
-    const found = new Map<string, string[]>()
-    for (const { lane, session } of this.#options.projector.all()) {
-      const threadId = session?.threadId ?? lane.threadId
-      if (threadId !== null) found.set(threadId, [...(found.get(threadId) ?? []), lane.laneId])
-    }
-    return (threadId) => found.get(threadId) ?? []
+  async #described(threads: readonly CodexThread[]): Promise<unknown[]> {
+    const lineage = await this.#lineage.of(threads)
+    return threads.map((thread) => ({ ...thread, surface: surfaceOf(thread), ...lineage.get(thread.id) }))
   }
 
   /** The lane whose process has the thread. One that waits for it holds nothing. */
@@ -263,5 +255,14 @@ export class ThreadDesk {
     const holds = ({ session }: LaneAggregates): boolean =>
       session?.phase === 'live' && session.threadId === threadId && !session.readinessDeferred
     return this.#options.projector.all().find(holds)?.lane.laneId
+  }
+
+  /** The running turn of a thread that is a sub-agent, and the lane it works for: only that lane's process can end it. */
+  #workOf(threadId: string): { laneId: string; turnId: string } | undefined {
+    for (const { lane, session } of this.#options.projector.all()) {
+      const agent = session?.subAgents?.find((each) => each.threadId === threadId && each.status === 'running')
+      if (agent?.turnId) return { laneId: lane.laneId, turnId: agent.turnId }
+    }
+    return
   }
 }

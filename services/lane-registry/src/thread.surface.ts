@@ -15,6 +15,8 @@ export type CodexThread = {
   gitInfo?: { branch?: string | null } | null
   parentThreadId?: string | null
   forkedFromId?: string | null
+  agentNickname?: string | null
+  agentRole?: string | null
   path?: string | null
 }
 
@@ -68,10 +70,10 @@ export const rankActive = (
   threads: CodexThread[],
   query: ActiveQuery,
   nowSec: number,
-  lanesOf: (threadId: string) => string[],
+  lanesOf: (thread: CodexThread) => string[],
 ): ActiveThread[] =>
   threads
-    .map((thread) => rank(thread, query, nowSec, lanesOf(thread.id)))
+    .map((thread) => rank(thread, query, nowSec, lanesOf(thread)))
     .filter(({ thread, surface, activeSecAgo }) => {
       if (activeSecAgo > query.windowSec) return false
       if (query.source !== undefined && thread.source !== query.source) return false

@@ -1,5 +1,5 @@
 import type { Endpoints, Lease } from '@codex-bridge/bus'
-import type { AppServerProcess, RpcPeerOptions } from '@codex-bridge/codex-client'
+import type { AppServerProcess } from '@codex-bridge/codex-client'
 import {
   type Approval,
   BridgeError,
@@ -9,55 +9,33 @@ import {
   type StatusReason,
   type ThreadSummary,
 } from '@codex-bridge/contracts'
-import type { Logger } from '@codex-bridge/service-kit'
 import { callOn } from './codex.pool.ts'
-import { type Delta, DeltaCoalescer } from './delta.coalescer.ts'
+import { DeltaCoalescer } from './delta.coalescer.ts'
 import { NotificationRecorder } from './notification.recorder.ts'
 import { ReadinessKeeper } from './readiness.keeper.ts'
 import { RequestDesk } from './request.desk.ts'
-import {
-  hibernated,
-  type SessionDraft,
-  settleLoss,
-  started,
-  stopped,
-  turnCompleted,
-  turnStalled,
-  usageUpdated,
-  verificationCompleted,
-  verificationStarted,
-} from './session.decider.ts'
+import { storeEnd } from './session.closing.ts'
+import { hibernated, type SessionDraft, settleLoss, started, stopped, usageUpdated } from './session.decider.ts'
 import type { SessionRecord } from './session.record.ts'
-import { type LoadedThread, type LoaderOptions, ThreadLoader } from './thread.loader.ts'
-import { type Ending, TurnCommands } from './turn.commands.ts'
-import { type Stall, TurnWatchdog, type WatchdogLimits } from './turn.watchdog.ts'
-import { runVerification } from './verification.runner.ts'
+import type { SessionSettings } from './session.settings.ts'
+import { StallGuard } from './stall.guard.ts'
+import { StalledTurnEnder } from './stalled-turn.ender.ts'
+import { workingSubAgents } from './sub-agent.decider.ts'
+import { SubAgentKeeper } from './sub-agent.keeper.ts'
+import { type LoadedThread, ThreadLoader } from './thread.loader.ts'
+import { TurnCommands } from './turn.commands.ts'
+import { type Ending, TurnEnder } from './turn.ender.ts'
+import { TurnVerifier } from './turn.verifier.ts'
 
-export type SessionOptions = {
-  lane: LaneState
-  lease: Lease
-  record: SessionRecord
-  cwd: string
-  logger: Logger
-  host: string
-  rpcTimeoutMs: number
-  readinessRetryMs: number
-  /** How threads are taken over. */
-  threads: Pick<LoaderOptions, 'takeover' | 'holderOf' | 'assertAllowed'>
-  watchdog: WatchdogLimits
-  verificationTimeoutMs: number
-  /** Starts an app-server whose messages go to the given handlers. */
-  launch: (peer: Omit<RpcPeerOptions, 'readable' | 'writable'>) => Promise<AppServerProcess>
-  publishDelta: (delta: Delta) => void
+export type SessionOptions = SessionSettings & {
   /** Puts the session's commands on the bus. */
   serve: (session: LaneSession) => Endpoints
   /** The session has no process any more; `lost` sessions may be resumed. */
   onEnded: (session: LaneSession, how: 'stopped' | 'lost' | 'fenced') => void
 }
 
-/** How long a stop waits for an interrupted turn to say so, and an interrupted turn may take before its process is ended, in milliseconds. */
+/** How long a stop waits for an interrupted turn to say so, in milliseconds. */
 const STOP_TURN_PATIENCE_MS = 5000
-const INTERRUPT_PATIENCE_MS = 15_000
 const POLL_MS = 20
 
 const now = (): string => new Date().toISOString()
@@ -70,17 +48,20 @@ export class LaneSession {
   readonly #record: SessionRecord
   readonly #deltas: DeltaCoalescer
   readonly #notifications: NotificationRecorder
-  readonly #watchdog: TurnWatchdog
+  readonly #stalls: StallGuard
+  readonly #stalled: StalledTurnEnder
+  readonly #verifier: TurnVerifier
+  readonly #subAgents: SubAgentKeeper
   readonly #desk: RequestDesk
   #server: AppServerProcess | undefined
   #commands: TurnCommands | undefined
+  #ender: TurnEnder | undefined
   #loader: ThreadLoader | undefined
   #endpoints: Endpoints | undefined
   #thread: ThreadSummary | null = null
   #readiness: ReadinessKeeper | undefined
   #phase: Phase = 'starting'
   #ending: Ending | undefined
-  #verification: AbortController | undefined
   #stopping: Promise<SessionReply> | undefined
   #activityAt = Date.now()
 
@@ -88,7 +69,33 @@ export class LaneSession {
     this.#options = options
     this.#record = options.record
     this.#deltas = new DeltaCoalescer(options.publishDelta)
-    this.#watchdog = new TurnWatchdog(options.watchdog, (stall) => void this.#stalled(stall))
+    const note: SessionRecord['note'] = (decide) => this.#note(decide)
+    this.#stalls = new StallGuard(options.watchdog, (threadId, stall) => void this.#stalled.stalled(threadId, stall))
+    this.#stalled = new StalledTurnEnder({
+      laneId: this.laneId,
+      record: options.record,
+      note,
+      logger: options.logger,
+      ender: () => this.#ender,
+      isOwn: (threadId) => threadId === this.#thread?.id,
+      isLive: () => this.#phase === 'live',
+      endProcess: () => void this.#server?.stop(),
+    })
+    this.#verifier = new TurnVerifier({
+      record: options.record,
+      note,
+      commands: options.lane.verificationCommands,
+      cwd: options.cwd,
+      timeoutMs: options.verificationTimeoutMs,
+      peer: () => (this.#phase === 'live' ? this.#server?.peer : undefined),
+      finalMessage: () => this.#notifications.finalMessage,
+      brokenOffBy: () => this.#ending?.record,
+    })
+    this.#subAgents = new SubAgentKeeper({
+      note,
+      read: (threadId) => this.call({ method: 'thread/read', params: { threadId } }),
+      now,
+    })
     this.#notifications = new NotificationRecorder({
       record: (decide, yields) => this.#note(decide, yields),
       delta: (method, params) => this.#deltas.add(method, params),
@@ -99,9 +106,9 @@ export class LaneSession {
     this.#desk = new RequestDesk({
       peer: () => this.#server?.peer,
       state: () => this.#record.state,
-      note: (decide) => this.#note(decide),
+      note,
       item: (itemId) => this.#notifications.item(itemId),
-      onWaiting: (waiting) => this.#watchdog.waitingForPerson(waiting),
+      onWaiting: (threadIds) => this.#stalls.asking(threadIds),
     })
   }
 
@@ -123,10 +130,11 @@ export class LaneSession {
     return this.#phase === 'live' && !readinessDeferred ? threadId : null
   }
 
-  /** Milliseconds without anything to do; 0 while a turn, a question or a verification is open, or the thread is waited for. */
+  /** Milliseconds without anything to do; 0 while a turn, a sub-agent, a question or a verification is open, or the thread is waited for. */
   idleMs(): number {
-    const { activeTurn, verifying, requests, readinessDeferred } = this.#record.state
-    const busy = this.#phase !== 'live' || activeTurn || verifying || requests.length > 0 || readinessDeferred
+    const { state } = this.#record
+    const open = state.activeTurn || state.verifying || state.requests.length > 0 || workingSubAgents(state).length > 0
+    const busy = this.#phase !== 'live' || open || state.readinessDeferred
     return busy ? 0 : Date.now() - this.#activityAt
   }
 
@@ -147,16 +155,21 @@ export class LaneSession {
       this.#loader = loader
       const loaded = await loader.load(this.#record.state)
       this.#thread = loaded.thread
-      this.#commands = new TurnCommands({
-        record: this.#record,
-        server,
-        rpcTimeoutMs: this.#options.rpcTimeoutMs,
-        now,
-        onRequested: () => this.#turnBegins(),
+      const process = { record: this.#record, server, rpcTimeoutMs: this.#options.rpcTimeoutMs }
+      const ender = new TurnEnder({
+        ...process,
         onEnding: (why) => {
           this.#ending = why
         },
-        endVerification: () => this.#verification?.abort(),
+        onSubAgentEnds: (turnId) => this.#desk.turnEnded(turnId),
+      })
+      this.#ender = ender
+      this.#commands = new TurnCommands({
+        ...process,
+        ender,
+        now,
+        onRequested: () => this.#turnBegins(),
+        endVerification: () => this.#verifier.abort(),
         reload: () => this.#reload(),
       })
       await this.#record.append((state) =>
@@ -195,7 +208,7 @@ export class LaneSession {
 
   async interrupt(request: SessionRequest<'interrupt'>) {
     const receipt = await this.#live().interrupt(request)
-    this.#endUnlessOver(receipt.turnId)
+    if (this.#record.state.activeTurn) this.#stalled.endUnlessOver(receipt.turnId)
     return receipt
   }
 
@@ -263,64 +276,36 @@ export class LaneSession {
     this.#activityAt = Date.now()
     const { threadId } = params
     const isOwn = typeof threadId === 'string' && threadId === this.#thread?.id
-    if (method === 'error' && params['willRetry'] === true) this.#watchdog.retrying()
-    else this.#watchdog.progress()
+    this.#stalls.noticed(method, params)
+    if (typeof threadId === 'string' && !isOwn) this.#ofSubAgent(method, threadId, params)
     this.#notifications.accept(method, params, isOwn)
     if (method === 'serverRequest/resolved') this.#desk.resolved(params['requestId'])
-    if (method === 'turn/completed' && isOwn) this.#turnEnded(String((params['turn'] as { id?: unknown } | undefined)?.id))
+    if (method !== 'turn/completed') return
+    const turnId = String((params['turn'] as { id?: unknown } | undefined)?.id)
+    if (isOwn) this.#turnEnded(turnId)
+    else this.#desk.turnEnded(turnId)
+  }
+
+  /** Codex talks about every thread of its process. Those that are not the lane's are its sub-agents. */
+  #ofSubAgent(method: string, threadId: string, params: Record<string, unknown>): void {
+    if (method === 'turn/started') this.#stalls.begin(threadId)
+    if (method === 'turn/completed') this.#stalls.end(threadId)
+    this.#subAgents.accept(method, threadId, params)
   }
 
   #turnBegins(): void {
     this.#ending = undefined
-    this.#watchdog.arm()
+    if (this.#thread) this.#stalls.begin(this.#thread.id)
   }
 
   #turnEnded(turnId: string): void {
-    this.#watchdog.disarm()
+    if (this.#thread) this.#stalls.end(this.#thread.id)
     this.#deltas.flush()
     this.#ending = undefined
     const { usage } = this.#notifications
     if (usage !== null) this.#note((state) => usageUpdated(state, usage, turnId))
     this.#desk.turnEnded(turnId)
-    void this.#verify()
-  }
-
-  async #verify(): Promise<void> {
-    const aborting = new AbortController()
-    this.#verification = aborting
-    await this.#record.settled()
-    const commands = this.lane.verificationCommands
-    if (!this.#record.state.verifying || !this.#server || this.#phase !== 'live') return
-    const { finalMessage } = this.#notifications
-    this.#note((state) => verificationStarted(state, commands))
-    const options = { commands, cwd: this.#options.cwd, timeoutMs: this.#options.verificationTimeoutMs, signal: aborting.signal }
-    const outcome = await runVerification(this.#server.peer, options)
-    this.#verification = undefined
-    const record = this.#ending?.record
-    this.#note((state) => (state.verifying ? verificationCompleted(state, { ...outcome, finalMessage, record }) : undefined))
-  }
-
-  async #stalled({ kind, afterMs }: Stall): Promise<void> {
-    const message = kind === 'no_progress' ? `No progress for ${afterMs} ms` : `Codex only retried for ${afterMs} ms`
-    this.#options.logger.warn({ laneId: this.laneId, kind, afterMs }, 'turn stalled')
-    this.#note((state) => (state.activeTurn ? turnStalled(state, { kind, afterMs, message }) : undefined))
-    const turnId = this.#record.state.activeTurn?.turnId ?? null
-    const failure: StatusReason = { code: 'turn_stalled', message }
-    await this.#commands
-      ?.end({ cause: 'stalled', failure })
-      .catch((error: unknown) => this.#options.logger.warn({ err: error }, 'interrupt of a stalled turn'))
-    this.#endUnlessOver(turnId)
-  }
-
-  /** An interrupt that Codex agreed to and did not carry out leaves one way: end the process. */
-  #endUnlessOver(turnId: string | null): void {
-    const timer = setTimeout(() => {
-      const turn = this.#record.state.activeTurn
-      if (this.#phase !== 'live' || !turn || (turnId !== null && turn.turnId !== turnId)) return
-      this.#options.logger.warn({ laneId: this.laneId, turnId }, 'interrupted turn did not end')
-      void this.#server?.stop()
-    }, INTERRUPT_PATIENCE_MS)
-    timer.unref()
+    void this.#verifier.verify()
   }
 
   async #exited(exit: { code: number | null; signal: string | null }): Promise<void> {
@@ -342,29 +327,17 @@ export class LaneSession {
   }
 
   async #shutDown(cause: string, last: (state: Parameters<typeof hibernated>[0]) => SessionDraft): Promise<SessionReply> {
-    this.#verification?.abort()
-    if (this.#record.state.activeTurn && this.#commands) {
-      await this.#commands.end({ cause }).catch(() => undefined)
+    this.#verifier.abort()
+    if (this.#record.state.activeTurn) {
+      await this.#ender?.end({ cause }).catch(() => undefined)
       const deadline = Date.now() + STOP_TURN_PATIENCE_MS
       while (this.#record.state.activeTurn && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, POLL_MS))
     }
     this.#phase = 'ending'
     this.#readiness?.stop()
     await this.#server?.stop()
-    await this.#record.settled()
-    const end = {
-      status: 'interrupted',
-      cause,
-      error: null,
-      finalMessage: this.#notifications.finalMessage,
-      usage: this.#notifications.usage,
-      verify: false,
-    } as const
-    await this.#record.append((state) => (state.activeTurn ? turnCompleted(state, end) : undefined))
-    await this.#record.append((state) =>
-      state.verifying ? verificationCompleted(state, { status: 'interrupted', results: [], finalMessage: null }) : undefined,
-    )
-    await this.#record.append(last)
+    const { finalMessage, usage } = this.#notifications
+    await storeEnd(this.#record, { cause, finalMessage, usage }, last)
     this.#close()
     this.#options.onEnded(this, 'stopped')
     return this.reply()
@@ -385,7 +358,7 @@ export class LaneSession {
   #close(): void {
     this.#phase = 'over'
     this.#readiness?.stop()
-    this.#watchdog.disarm()
+    this.#stalls.endAll()
     this.#deltas.flush()
     void this.#endpoints?.stop(0)
   }

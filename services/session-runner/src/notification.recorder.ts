@@ -30,7 +30,7 @@ const YIELDING = new Set(['thread/status/changed', 'thread/readState/changed', '
 export class NotificationRecorder {
   readonly #options: RecorderOptions
   /** Items under way, by id: a file-change request does not carry its changes. */
-  readonly #items = new Map<string, Params>()
+  readonly #items = new Map<string, { threadId: unknown; item: Params }>()
   #finalMessage: string | null = null
   #usage: unknown = null
 
@@ -40,7 +40,7 @@ export class NotificationRecorder {
 
   /** An item under way. */
   item(itemId: string): Params | undefined {
-    return this.#items.get(itemId)
+    return this.#items.get(itemId)?.item
   }
 
   /** Token usage as last reported. */
@@ -61,6 +61,7 @@ export class NotificationRecorder {
     }
     if (isOwn) this.#canonical(method, params)
     if (method === 'item/started' || method === 'item/completed') this.#remember(method, params, isOwn)
+    if (method === 'turn/completed') this.#forget(params['threadId'])
     if (method === 'serverRequest/resolved') this.#closed(params)
     record((state) => forwarded(state, notificationEventType(method), method, params), YIELDING.has(method))
   }
@@ -74,7 +75,6 @@ export class NotificationRecorder {
     } else if (method === 'turn/completed' && turn) {
       const end = this.#endOf(turn)
       record((state) => (concerns(state, turn.id) ? turnCompleted(state, end) : undefined))
-      this.#items.clear()
     } else if (method === 'thread/tokenUsage/updated') {
       this.#usage = params['tokenUsage']
     }
@@ -99,11 +99,16 @@ export class NotificationRecorder {
   #remember(method: string, params: Params, isOwn: boolean): void {
     const item = params['item'] as (Params & { id?: unknown; type?: unknown; text?: unknown }) | undefined
     if (typeof item?.id !== 'string') return
-    if (method === 'item/started') this.#items.set(item.id, item)
+    if (method === 'item/started') this.#items.set(item.id, { threadId: params['threadId'], item })
     else this.#items.delete(item.id)
     const isMessage = method === 'item/completed' && item.type === 'agentMessage' && typeof item.text === 'string'
     // What a sub-agent says is said to its parent, not to whoever asked for the turn.
     if (isOwn && isMessage) this.#finalMessage = item.text as string
+  }
+
+  /** Items that a turn left unfinished are over with it; those of other threads are not. */
+  #forget(threadId: unknown): void {
+    for (const [itemId, known] of this.#items) if (known.threadId === threadId) this.#items.delete(itemId)
   }
 
   #closed(params: Params): void {

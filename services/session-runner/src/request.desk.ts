@@ -11,11 +11,11 @@ export type DeskOptions = {
   note: SessionRecord['note']
   /** An item under way: what a file change is about. */
   item: (itemId: string) => Record<string, unknown> | undefined
-  /** Whether Codex waits for a person now. */
-  onWaiting: (waiting: boolean) => void
+  /** The threads, sub-agents among them, that wait for a person now. */
+  onWaiting: (threadIds: ReadonlySet<string>) => void
 }
 
-type Asked = { requestId: number | string; turnId: string | null; request: Record<string, unknown> }
+type Asked = { requestId: number | string; threadId: string; turnId: string | null; request: Record<string, unknown> }
 
 /** JSON-RPC "method not found": the only honest answer to a request nobody here understands. */
 const METHOD_NOT_FOUND = -32_601
@@ -40,7 +40,7 @@ export class RequestDesk {
       return
     }
     const approvalId = newId('apr')
-    this.#asked.set(approvalId, { requestId, turnId: translated.turnId, request: translated.request })
+    this.#asked.set(approvalId, { requestId, threadId: translated.threadId, turnId: translated.turnId, request: translated.request })
     this.#report()
     note((state) => requestRaised(state, { requestId, approvalId, ...translated }))
   }
@@ -65,7 +65,7 @@ export class RequestDesk {
     for (const [approvalId, asked] of this.#asked) if (asked.requestId === requestId) this.#forget(approvalId)
   }
 
-  /** A turn is over, and with it every request of it: older versions of Codex do not say so. */
+  /** A turn is over, or as good as: with it every request of it. Older versions of Codex do not say so, newer ones say it late. */
   turnEnded(turnId: string): void {
     for (const [approvalId, asked] of this.#asked) {
       if (asked.turnId !== turnId) continue
@@ -83,6 +83,6 @@ export class RequestDesk {
   }
 
   #report(): void {
-    this.#options.onWaiting(this.#asked.size > 0)
+    this.#options.onWaiting(new Set([...this.#asked.values()].map(({ threadId }) => threadId)))
   }
 }

@@ -29,20 +29,25 @@ export const draft = (type: SessionEventType, state: SessionState, payload: Reco
   state,
 })
 
-const noProcess: Pick<SessionState, 'process' | 'startedAt' | 'requests' | 'readinessDeferred' | 'readinessReason'> = {
+/** What a process took with it, the turns of its sub-agents included. */
+const withoutProcess = (state: SessionState): SessionState => ({
+  ...state,
   process: null,
   startedAt: null,
   requests: [],
   readinessDeferred: false,
   readinessReason: null,
-}
+  ...(state.subAgents && {
+    subAgents: state.subAgents.map((agent) => (agent.status === 'running' ? { ...agent, status: 'interrupted' as const } : agent)),
+  }),
+})
 
 export const claimed = (
   state: SessionState,
   owner: { epoch: number; runnerId: string; home: string },
   purpose: 'start' | 'recover',
 ): SessionDraft =>
-  draft('lane.session.claimed', { ...state, ...noProcess, ...owner, phase: 'claimed', stopReason: null }, { purpose, ...owner })
+  draft('lane.session.claimed', { ...withoutProcess(state), ...owner, phase: 'claimed', stopReason: null }, { purpose, ...owner })
 
 export type Started = {
   process: ProcessIdentity
@@ -90,19 +95,19 @@ export const stopped = (
 ): SessionDraft =>
   draft(
     'lane.session.stopped',
-    { ...state, ...noProcess, phase: 'stopped', stopReason: reason },
+    { ...withoutProcess(state), phase: 'stopped', stopReason: reason },
     { cause, reason },
     { ...(commandId && { commandId }) },
   )
 
 export const hibernated = (state: SessionState, why: 'idle' | 'shutdown'): SessionDraft =>
-  draft('lane.session.hibernated', { ...state, ...noProcess, phase: 'hibernated' }, { why })
+  draft('lane.session.hibernated', { ...withoutProcess(state), phase: 'hibernated' }, { why })
 
 /** The process or its runner is gone. Keeps the active turn: its completion is the next event. */
 export const lost = (state: SessionState, reason: StatusReason): SessionDraft =>
   draft(
     'lane.session.lost',
-    { ...state, ...noProcess, phase: 'lost', stopReason: reason },
+    { ...withoutProcess(state), phase: 'lost', stopReason: reason },
     { reason: reason.code, message: reason.message, details: reason.details ?? null },
   )
 

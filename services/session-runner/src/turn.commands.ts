@@ -13,7 +13,9 @@ import { turnSkipped } from './readiness.decider.ts'
 import { SerialQueue } from './serial.queue.ts'
 import { type TurnEnd, turnCompleted, turnRequested, turnStarted, turnSteered } from './session.decider.ts'
 import type { SessionRecord } from './session.record.ts'
+import { workingSubAgents } from './sub-agent.decider.ts'
 import { codexError, OFFERS } from './thread.loader.ts'
+import type { Ending, TurnEnder } from './turn.ender.ts'
 
 export type TurnCommandOptions = {
   record: SessionRecord
@@ -22,16 +24,12 @@ export type TurnCommandOptions = {
   now: () => string
   /** A turn is about to begin. */
   onRequested: () => void
-  /** The bridge is ending the active turn: why, and which command asked for it. */
-  onEnding: (why: Ending) => void
+  ender: TurnEnder
   /** Breaks off the verification commands. */
   endVerification: () => void
   /** Loads the thread again. @throws BridgeError `readiness_blocked` */
   reload: () => Promise<void>
 }
-
-/** Why the bridge ends the active turn. `failure` turns Codex's `interrupted` into a failed turn. */
-export type Ending = { cause: string; record?: CommandRecord | undefined; failure?: TurnEnd['error'] }
 
 /** How long a steer waits for Codex to name the turn that was just requested, in milliseconds. */
 const NAMING_PATIENCE_MS = 5000
@@ -100,44 +98,34 @@ export class TurnCommands {
   }
 
   /**
-   * Interrupts the active turn and what it left running, or the verification of the last one. Does not wait behind a prompt:
-   * a turn that is just starting is interrupted too. The completion event tells when it is over.
+   * Interrupts the active turn with everything below it, or the verification of the last one, or sub-agents that outlived their
+   * turn. The id of a sub-agent's turn ends that one alone. Does not wait behind a prompt: a turn that is just starting is
+   * interrupted too. The completion event tells when it is over.
    * @throws BridgeError `no_active_turn`, `turn_mismatch`, `codex_error`
    */
   async interrupt({ commandId, body }: SessionRequest<'interrupt'>): Promise<TurnReceipt> {
     const mark = fingerprint('interrupt', body)
     const known = this.#known(commandId, mark)
     if (known) return known
-    const { record, onEnding, endVerification } = this.#options
+    const { record, ender, endVerification } = this.#options
     if (!record.state.activeTurn) await record.settled()
     const { activeTurn, verifying } = record.state
     const turn = activeTurn ?? verifying
-    if (!turn) throw new BridgeError('no_active_turn')
-    expectTurn(turn.turnId, body.turnId)
-    const remembered: CommandRecord = { commandId, fingerprint: mark, verb: 'interrupt', answer: { turnId: turn.turnId } }
-    const why: Ending = { cause: 'operator', record: remembered }
-    if (activeTurn) await this.end(why)
+    const turnId = body.turnId ?? turn?.turnId ?? null
+    const working = workingSubAgents(record.state)
+    const named = working.filter((agent) => agent.turnId === body.turnId)
+    const why: Ending = { cause: 'operator', record: { commandId, fingerprint: mark, verb: 'interrupt', answer: { turnId } } }
+    if (named.length > 0) await ender.endSubAgents(named, why)
     else {
-      onEnding(why)
-      endVerification()
+      if (!turn && working.length === 0) throw new BridgeError('no_active_turn')
+      expectTurn(turn?.turnId ?? null, body.turnId)
+      if (activeTurn) await ender.end(why)
+      else if (verifying) {
+        ender.announce(why)
+        endVerification()
+      } else await ender.endSubAgents(working, why)
     }
-    return this.#receipt('interrupt', 'interrupting', commandId, turn.turnId, record.seq)
-  }
-
-  /** Tells Codex to end the active turn, for whatever reason. Returns when it has agreed. */
-  async end(why: Ending): Promise<void> {
-    const { record, server, rpcTimeoutMs, onEnding } = this.#options
-    const { threadId } = record.state
-    if (threadId === null) throw new BridgeError('no_active_turn')
-    onEnding(why)
-    try {
-      // By id, an interrupt straight after the start is lost ("no active turn"); the empty id means whatever is starting or active.
-      await server.peer.call('turn/interrupt', { threadId, turnId: '' }, { timeoutMs: rpcTimeoutMs })
-    } catch (error) {
-      throw codexError(error)
-    }
-    // An interrupt leaves the command that was running alive in the background.
-    await server.peer.call('thread/backgroundTerminals/clean', { threadId }, { timeoutMs: rpcTimeoutMs }).catch(() => undefined)
+    return this.#receipt('interrupt', 'interrupting', commandId, turnId, record.seq)
   }
 
   async #start(commandId: string, input: string, options: SessionRequest<'prompt'>['options']): Promise<string> {

@@ -40,6 +40,14 @@ describe('parsePromptScript', () => {
     ])
   })
 
+  it('reads the script of a sub-agent, and waits for all of them', () => {
+    const namespace = 'multi_agent_v1'
+    expect(parsePromptScript('#spawn #run ls\\n#say done\n#spawn\n#wait-agents')).toEqual([
+      { kind: 'call', tool: 'spawn_agent', namespace, arguments: { message: '#run ls\n#say done' } },
+      { kind: 'call', tool: 'wait_agent', namespace, arguments: { timeout_ms: 600_000 } },
+    ])
+  })
+
   it('is bounded and takes any text', () => {
     expect(parsePromptScript('#hang\n'.repeat(1000))).toHaveLength(200)
     fc.assert(

@@ -3,6 +3,7 @@ import { FAILURES, type Failure, isToolStep, type ModelStep } from './model-step
 /** A script is for tests and demos; a prompt with more directives than this is a mistake or an attack. */
 const MAX_STEPS = 200
 const MAX_SLEEP_MS = 600_000
+const AGENT_WAIT_MS = 600_000
 const DIRECTIVE = /^[ \t]*#(\+?)([a-z]+(?:-[a-z]+)*)(?:[ \t]+(.*))?$/
 
 /**
@@ -17,6 +18,8 @@ const DIRECTIVE = /^[ \t]*#(\+?)([a-z]+(?:-[a-z]+)*)(?:[ \t]+(.*))?$/
  * | `#patch <relative-file> <text>` | writes a file with apply_patch; `\n` in the text separates lines |
  * | `#ask-user <question> [\| option]…` | asks the user; without options: Yes and No |
  * | `#call [namespace:]<tool> [json object]` | calls any tool: MCP (`mcp__server:tool`), dynamic, `request_permissions`, … |
+ * | `#spawn <prompt>` | starts a sub-agent with a script of its own; `\n` in the prompt separates its lines |
+ * | `#wait-agents` | waits for every sub-agent of the conversation |
  * | `#sleep <ms>` | waits, at most ten minutes |
  * | `#hang` | sends nothing more, for ever |
  * | `#fail <how>` | fails in one of the ways of {@link FAILURES} |
@@ -51,6 +54,10 @@ function readDirective(name: string, argument: string): ModelStep | undefined {
       return readQuestion(argument)
     case 'call':
       return readCall(argument)
+    case 'spawn':
+      return argument === '' ? undefined : collaboration('spawn_agent', { message: unescapeLines(argument) })
+    case 'wait-agents':
+      return collaboration('wait_agent', { timeout_ms: AGENT_WAIT_MS })
     case 'sleep':
       return { kind: 'sleep', ms: Math.min(MAX_SLEEP_MS, Math.max(0, Number.parseInt(argument, 10) || 0)) }
     case 'hang':
@@ -80,6 +87,11 @@ function readCall(argument: string): ModelStep | undefined {
   const colon = target.indexOf(':')
   const namespace = colon > 0 ? { namespace: target.slice(0, colon) } : {}
   return { kind: 'call', tool: target.slice(colon + 1), ...namespace, arguments: readObject(json ?? '') }
+}
+
+/** Codex offers these tools to some models by name and to others on demand, under this namespace either way. */
+function collaboration(tool: string, args: Record<string, unknown>): ModelStep {
+  return { kind: 'call', tool, namespace: 'multi_agent_v1', arguments: args }
 }
 
 function readObject(json: string): Record<string, unknown> {

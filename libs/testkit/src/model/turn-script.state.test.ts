@@ -42,6 +42,13 @@ describe('TurnScript', () => {
     expect(turn.plan(conversation(prompt, outputs)).steps).toEqual(saying('exit 3 bad; ok; rejected by user!'))
   })
 
+  it('waits for the sub-agents that the conversation tells of', () => {
+    const prompt = '#spawn #say a\n#spawn #say b\n#wait-agents'
+    const turn = new TurnScript('u', conversation([prompt]), undefined)
+    const spawned = [output(0, '{"agent_id":"one","nickname":"A"}'), output(1, '{"agent_id":"two","nickname":"B"}')]
+    expect(turn.plan(conversation([prompt], spawned)).steps).toMatchObject([{ tool: 'wait_agent', arguments: { targets: ['one', 'two'] } }])
+  })
+
   it('notes a plain steer in its last text', () => {
     const turn = new TurnScript('u', conversation(['#run a\n#say fin']), undefined)
     turn.plan(conversation(['#run a\n#say fin']))

@@ -51,7 +51,7 @@ export class TurnScript {
     const notes = speaksLast ? this.#notes : []
     return {
       steps: withNotes(
-        steps.map((step) => fillResult(step, result)),
+        steps.map((step) => fillAgents(fillResult(step, result), conversation)),
         notes,
       ),
       callId: (n) => `call_${this.#tag}_${position}_${n}`,
@@ -109,6 +109,13 @@ function replyTo(prompt: string): ModelStep {
 
 function fillResult(step: ModelStep, result: string): ModelStep {
   return step.kind === 'say' ? { ...step, text: step.text.replaceAll('{result}', () => result) } : step
+}
+
+/** A wait without targets is for every sub-agent that the conversation tells of: their ids are known only when they exist. */
+function fillAgents(step: ModelStep, { toolOutputs }: Conversation): ModelStep {
+  if (step.kind !== 'call' || step.tool !== 'wait_agent' || step.arguments['targets'] !== undefined) return step
+  const targets = toolOutputs.flatMap(({ text }) => /"agent_id":"([^"]+)"/.exec(text)?.[1] ?? [])
+  return { ...step, arguments: { ...step.arguments, targets } }
 }
 
 function withNotes(steps: readonly ModelStep[], notes: readonly string[]): ModelStep[] {
