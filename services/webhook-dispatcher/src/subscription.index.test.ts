@@ -81,22 +81,23 @@ describe('the subscription index', () => {
 
   it('asks only a few of many', () => {
     const [template] = fc.sample(record, 1)
+    let asked = 0
     const many = Array.from({ length: 10_000 }, (_, index) => ({
       ...(template as SubscriptionRecord),
       id: `wh_${index}`,
-      enabled: true,
       deletedAt: null,
       createdSeq: 0,
       events: ['*'],
       scope: { laneIds: [`lane-${index}`] },
+      get enabled() {
+        asked += 1
+        return true
+      },
     }))
     const index = new SubscriptionIndex(many)
     const happened = { ...(fc.sample(event, 1)[0] as BridgeEvent), seq: 9, laneId: 'lane-77' }
-    index.match(happened)
-    const started = performance.now()
-    let found = 0
-    for (let round = 0; round < 1000; round += 1) found += index.match(happened).length
-    expect(found).toBe(1000)
-    expect((performance.now() - started) / 1000).toBeLessThan(0.05)
+    asked = 0
+    expect(index.match(happened).map(({ id }) => id)).toEqual(['wh_77'])
+    expect(asked).toBe(1)
   })
 })
