@@ -1,7 +1,7 @@
 import { isAbsolute, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LeaseTable } from '@codex-bridge/bus'
-import { BridgeError, type LaneState, type RunnerRequest, type WorktreeOutcome, type WorktreePlan } from '@codex-bridge/contracts'
+import { BridgeError, type LaneState, type LaneWorktree, type RunnerRequest, type WorktreeOutcome, type WorktreePlan } from '@codex-bridge/contracts'
 import type { Logger } from '@codex-bridge/service-kit'
 import { type GitClient, worktreeBlocked } from './git.client.ts'
 import { openRepository, type Repository } from './repository.reader.ts'
@@ -53,7 +53,7 @@ export class WorktreeKeeper {
   /** @throws BridgeError `worktree_blocked` */
   create(request: LaneRequest): Promise<WorktreePlan> {
     return this.#alone('create', request, async () => {
-      await this.#assertWanted(request)
+      await this.#assertWanted(request, [request.worktree.state, 'ready'])
       const { path } = request.worktree
       const problem = judgePlace(path, this.#options.workspaces)
       if (problem) throw problem
@@ -64,9 +64,10 @@ export class WorktreeKeeper {
     })
   }
 
-  /** Never refuses for what it finds: a worktree that is not removed is an answer. */
+  /** A worktree that is not removed is an answer, whatever was found. @throws BridgeError `conflict` when the lane does not ask for it */
   remove(request: LaneRequest): Promise<WorktreeOutcome> {
     return this.#alone('remove', request, async () => {
+      await this.#assertWanted(request, ['removing'])
       const { logger, inUse } = this.#options
       const outcome = await this.#open(request.repoRoot)
         .then((repository) => removeWorktree(repository, request, inUse))
@@ -77,11 +78,10 @@ export class WorktreeKeeper {
   }
 
   /** A request that waited, or was sent again, may be older than what became of its lane. @throws BridgeError `conflict` */
-  async #assertWanted({ laneId, incarnation, worktree }: LaneRequest): Promise<void> {
+  async #assertWanted({ laneId, incarnation }: LaneRequest, states: LaneWorktree['state'][]): Promise<void> {
     const lane = await this.#options.laneOf(laneId)
-    const state = lane?.worktree?.state
-    if (lane && !lane.deleted && lane.incarnation === incarnation && (state === worktree.state || state === 'ready')) return
-    throw new BridgeError('conflict', `Lane ${laneId} does not want this worktree any more`)
+    if (lane?.worktree && !lane.deleted && lane.incarnation === incarnation && states.includes(lane.worktree.state)) return
+    throw new BridgeError('conflict', `Lane ${laneId} does not ask for this any more`)
   }
 
   async #open(repoRoot: string): Promise<Repository> {
