@@ -56,7 +56,9 @@ export class HostSight {
   /** A codex process that works in a folder, in words; null when none is seen. */
   userOf(folder: string): string | null {
     if (process.platform !== 'linux' || this.#options.switchedOff) return null
-    const user = this.#processes().find(({ cwd }) => cwd !== null && isInside(cwd, [folder]))
+    // One that was started elsewhere may have been told to work here: its command line says so.
+    const told = (pid: number) => parseNulSeparated(text(`/proc/${pid}/cmdline`) ?? '').map((word) => word.replace(/^--cd=/, ''))
+    const user = this.#processes().find(({ cwd, pid }) => [cwd ?? '', ...told(pid)].some((path) => isInside(path, [folder])))
     return user ? `A codex process works in it (${user.kind}, pid ${user.pid})` : null
   }
 

@@ -1,7 +1,14 @@
 import { isAbsolute, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LeaseTable } from '@codex-bridge/bus'
-import { BridgeError, type LaneState, type LaneWorktree, type RunnerRequest, type WorktreeOutcome, type WorktreePlan } from '@codex-bridge/contracts'
+import {
+  BridgeError,
+  type LaneState,
+  type LaneWorktree,
+  type RunnerRequest,
+  type WorktreeOutcome,
+  type WorktreePlan,
+} from '@codex-bridge/contracts'
 import type { Logger } from '@codex-bridge/service-kit'
 import { type GitClient, worktreeBlocked } from './git.client.ts'
 import { openRepository, type Repository } from './repository.reader.ts'

@@ -75,7 +75,12 @@ const addWorktree = async (repository: Repository, request: MakeRequest): Promis
   if (tip === null && !branchCreated) throw worktreeBlocked('branch_missing', `Branch ${branch} is gone`, { branch })
   mkdirSync(dirname(path), { recursive: true })
   const options = ['--no-checkout', '--no-guess-remote', '--lock', '--reason', markOf(request)]
-  await git.run(root, ['worktree', 'add', ...options, ...(tip === null ? ['--no-track', '-b', branch, '--', path, base] : ['--', path, branch])])
+  await git.run(root, [
+    'worktree',
+    'add',
+    ...options,
+    ...(tip === null ? ['--no-track', '-b', branch, '--', path, base] : ['--', path, branch]),
+  ])
 }
 
 const finish = async ({ git, root, commonDir }: Repository, request: MakeRequest): Promise<void> => {

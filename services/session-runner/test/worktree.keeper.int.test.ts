@@ -4,13 +4,12 @@ import { join } from 'node:path'
 import { applyTopology, type Bus, connectBus, LeaseTable } from '@codex-bridge/bus'
 import type { LaneState, LaneWorktree, WorktreeOutcome } from '@codex-bridge/contracts'
 import { createLogger } from '@codex-bridge/service-kit'
-import { type NatsServer, startNats, waitFor } from '@codex-bridge/testkit'
+import { type NatsServer, startNats, TestRepository, waitFor } from '@codex-bridge/testkit'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { GitClient } from '../src/git.client.ts'
 import { WorkspaceGuard } from '../src/workspace.guard.ts'
-import { markOf } from '../src/worktree.maker.ts'
 import { WorktreeKeeper } from '../src/worktree.keeper.ts'
-import { TestRepository } from './repository.fixture.ts'
+import { markOf } from '../src/worktree.maker.ts'
 
 const logger = createLogger('test', 'test', 'silent')
 const INCARNATION = 'evt_1'
@@ -139,7 +138,8 @@ describe('a plan', () => {
   it('refuses a folder outside of the allowed roots, also through a link', async () => {
     mkdirSync(join(folder, 'outside'))
     symlinkSync(join(folder, 'outside'), join(repository.root, 'link'))
-    const where = (path: string) => keeperOf({ roots: repository.root, where: path }).then((keeper) => refusal(plan('lane-a', null, keeper)))
+    const where = (path: string) =>
+      keeperOf({ roots: repository.root, where: path }).then((keeper) => refusal(plan('lane-a', null, keeper)))
     expect(await where(join(folder, 'worktrees'))).toBe('workspace_forbidden')
     expect(await where('link')).toBe('workspace_forbidden')
     expect(await where('../beside')).toBe('workspace_forbidden')
@@ -212,7 +212,19 @@ describe('making that was cut off', () => {
   const add = ({ worktree }: { worktree: LaneWorktree }) => {
     const mark = markOf({ laneId: 'lane-a', incarnation: INCARNATION })
     mkdirSync(join(folder, 'worktrees'), { recursive: true })
-    repository.git('worktree', 'add', '-q', '--no-checkout', '--lock', '--reason', mark, '-b', worktree.branch, worktree.path, worktree.base)
+    repository.git(
+      'worktree',
+      'add',
+      '-q',
+      '--no-checkout',
+      '--lock',
+      '--reason',
+      mark,
+      '-b',
+      worktree.branch,
+      worktree.path,
+      worktree.base,
+    )
   }
   const whole = (worktree: LaneWorktree) => {
     expect(repository.in(worktree.path, 'status', '--porcelain', '--branch')).toBe(`## ${worktree.branch}\n`)

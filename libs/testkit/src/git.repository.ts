@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 const AUTHOR = { GIT_AUTHOR_NAME: 'a', GIT_AUTHOR_EMAIL: 'a@example.test', GIT_COMMITTER_NAME: 'a', GIT_COMMITTER_EMAIL: 'a@example.test' }
@@ -21,7 +21,12 @@ export class TestRepository {
 
   /** Git as a person runs it in some folder. */
   in(folder: string, ...args: string[]): string {
-    return execFileSync('git', args, { cwd: folder, env: { ...process.env, ...AUTHOR }, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+    return execFileSync('git', args, {
+      cwd: folder,
+      env: { ...process.env, ...AUTHOR },
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
   }
 
   commit(message: string, files: Record<string, string>, folder = this.root): string {
@@ -45,12 +50,8 @@ export class TestRepository {
       .map((line) => line.slice('worktree '.length))
   }
 
-  /** Folders in which git keeps data of worktrees. */
+  /** Folder in which git keeps the data of a worktree. */
   data(name: string): string {
     return join(this.root, '.git', 'worktrees', name)
-  }
-
-  has(path: string): boolean {
-    return existsSync(path)
   }
 }
