@@ -15,7 +15,6 @@ const SETTINGS = [
   'core.fsmonitor=false',
   // Files that git is told not to show would be deleted as if they were not there.
   'status.showUntrackedFiles=normal',
-  'diff.ignoreSubmodules=none',
   'submodule.recurse=false',
   'gc.auto=0',
 ].flatMap((setting) => ['-c', setting])

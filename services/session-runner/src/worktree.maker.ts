@@ -1,7 +1,8 @@
-import { lstatSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
+import { mkdirSync, rmdirSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { RunnerRequest, WorktreePlan } from '@codex-bridge/contracts'
 import { worktreeBlocked } from './git.client.ts'
+import { isThere, listNames, readText } from './git.files.ts'
 import { assertBranchName, branchExists, branchTip, commitOf, listWorktrees, type Repository } from './repository.reader.ts'
 import type { ListedWorktree } from './worktree.parser.ts'
 
@@ -99,7 +100,7 @@ const finish = async ({ git, root, commonDir }: Repository, request: MakeRequest
 export const discardHalfMade = ({ commonDir }: Repository, request: MakeRequest): void => {
   const { path } = request.worktree
   const data = dataOf(commonDir, markOf(request))
-  if (data.some((folder) => text(join(path, '.git'))?.trim() === `gitdir: ${folder}`)) rmSync(join(path, '.git'), { force: true })
+  if (data.some((folder) => readText(join(path, '.git'))?.trim() === `gitdir: ${folder}`)) rmSync(join(path, '.git'), { force: true })
   try {
     rmdirSync(path)
   } catch (error) {
@@ -116,9 +117,9 @@ export const isHalfMade = ({ commonDir }: Repository, request: MakeRequest): boo
 /** Folders in which git keeps the data of worktrees that are locked under a mark. */
 const dataOf = (commonDir: string, mark: string): string[] => {
   const folder = join(commonDir, 'worktrees')
-  return list(folder)
+  return listNames(folder)
     .map((name) => join(folder, name))
-    .filter((candidate) => text(join(candidate, 'locked'))?.trim() === mark)
+    .filter((candidate) => readText(join(candidate, 'locked'))?.trim() === mark)
 }
 
 const branchInUse = (branch: string, { path }: ListedWorktree) =>
@@ -127,21 +128,3 @@ const branchInUse = (branch: string, { path }: ListedWorktree) =>
     path,
     offers: ['another branch', 'check another branch out there', 'git worktree prune, when that folder is gone'],
   })
-
-const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined
-
-const list = (folder: string): string[] => {
-  try {
-    return readdirSync(folder)
-  } catch {
-    return []
-  }
-}
-
-const text = (file: string): string | undefined => {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    return
-  }
-}

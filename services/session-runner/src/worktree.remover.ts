@@ -1,6 +1,7 @@
-import { existsSync, lstatSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { BridgeError, type StatusReason, type WorktreeOutcome } from '@codex-bridge/contracts'
+import { isThere, listNames, readText } from './git.files.ts'
 import { branchTip, listWorktrees, type Repository } from './repository.reader.ts'
 import { discardHalfMade, isHalfMade, type MakeRequest, settleHalfMade } from './worktree.maker.ts'
 import { hiddenFiles, type ListedWorktree, parseStatus, stashesOf } from './worktree.parser.ts'
@@ -74,36 +75,69 @@ const whyKept = async (
   inUse: (path: string) => string | null,
 ): Promise<Kept> => {
   if (listed.locked !== null) return kept('locked', `Somebody locked it: ${listed.locked || 'no reason given'}`)
-  if (listed.prunable) return isEmptyOrGone(listed.path) ? null : kept('not_a_worktree', `${listed.path} lost its .git file`)
+  if (listed.prunable && isEmptyOrGone(listed.path)) return null
+  const begun = request.worktree.state === 'removing'
+  if (begun) restoreLink(repository, listed)
+  const data = dataOf(repository, listed)
+  if (data === undefined) return kept('not_a_worktree', `The .git of ${listed.path} does not lead to ${repository.root}`)
   const user = inUse(listed.path)
   if (user !== null) return kept('in_use', user)
+  const look = insideOf(repository, listed, data)
   return (
-    operationIn(await dataOf(repository, listed)) ??
-    (await changesIn(repository, listed, request.worktree.state === 'removing')) ??
-    (await hiddenIn(repository, listed)) ??
+    operationIn(data) ??
+    (await submodulesIn(look)) ??
+    (await changesIn(look, begun)) ??
+    (await hiddenIn(look, listed)) ??
     (await stashFor(repository, request, listed)) ??
     (await unmergedIn(repository, request, listed))
   )
 }
 
-const dataOf = async ({ git }: Repository, { path }: ListedWorktree): Promise<string> =>
-  (await git.run(path, ['rev-parse', '--path-format=absolute', '--git-dir'])).replace(/\n$/, '')
+/**
+ * The folder in which the repository has a worktree's data, if its `.git` leads there and back. One that leads elsewhere is not
+ * followed: whoever works in the folder could have git run programs by a configuration of their own.
+ */
+const dataOf = ({ commonDir }: Repository, { path }: ListedWorktree): string | undefined => {
+  const data = /^gitdir: (.+)$/s.exec(readText(join(path, '.git'))?.trim() ?? '')?.[1]
+  if (data === undefined || dirname(data) !== join(commonDir, 'worktrees')) return
+  return readText(join(data, 'gitdir'))?.trim() === join(path, '.git') ? data : undefined
+}
+
+/** A removal that was interrupted may have taken `.git` before the rest. */
+const restoreLink = ({ commonDir }: Repository, { path }: ListedWorktree): void => {
+  const link = join(path, '.git')
+  if (isThere(link) || !isThere(path)) return
+  const folders = listNames(join(commonDir, 'worktrees')).map((name) => join(commonDir, 'worktrees', name))
+  const data = folders.find((folder) => readText(join(folder, 'gitdir'))?.trim() === link)
+  if (data !== undefined) writeFileSync(link, `gitdir: ${data}\n`)
+}
+
+/** Runs git on a worktree with the repository's own data, whatever its `.git` says by then. */
+type Look = (...args: string[]) => Promise<string>
+
+const insideOf =
+  ({ git }: Repository, { path }: ListedWorktree, data: string): Look =>
+  (...args) =>
+    git.run(path, ['--git-dir', data, '--work-tree', path, ...args])
 
 const operationIn = (data: string): Kept => {
   const found = OPERATIONS.find((name) => existsSync(join(data, name)))
   return found === undefined ? null : kept('operation_under_way', `A merge, rebase or the like is not finished (${found})`)
 }
 
+/** Git removes none with submodules, and looking into them would follow configurations that lie in the worktree. */
+const submodulesIn = async (look: Look): Promise<Kept> => {
+  const files = (await look('ls-files', '--stage', '-z')).split('\0')
+  return files.some((entry) => entry.startsWith('160000 ')) ? kept('submodules', 'Git does not remove worktrees with submodules') : null
+}
+
 /** @param begun removing it may have been interrupted before: files that are only missing are put back, from what git has of them */
-const changesIn = async ({ git }: Repository, { path }: ListedWorktree, begun: boolean): Promise<Kept> => {
-  const look = async () =>
-    parseStatus(
-      await git.run(path, ['status', '--porcelain=v1', '-z', '--no-renames', '--untracked-files=normal', '--ignore-submodules=none']),
-    )
-  let status = await look()
+const changesIn = async (look: Look, begun: boolean): Promise<Kept> => {
+  const read = async () => parseStatus(await look('status', '--porcelain=v1', '-z', '--no-renames', '--untracked-files=normal'))
+  let status = await read()
   if (begun && status.onlyMissing) {
-    await git.run(path, ['checkout-index', '--all', '--quiet'])
-    status = await look()
+    await look('checkout-index', '--all', '--quiet')
+    status = await read()
   }
   const { changed, untracked } = status
   if (changed.length + untracked.length === 0) return null
@@ -113,8 +147,8 @@ const changesIn = async ({ git }: Repository, { path }: ListedWorktree, begun: b
   })
 }
 
-const hiddenIn = async ({ git }: Repository, { path }: ListedWorktree): Promise<Kept> => {
-  const files = hiddenFiles(await git.run(path, ['ls-files', '-v', '-z']), (file) => isThere(join(path, file)))
+const hiddenIn = async (look: Look, { path }: ListedWorktree): Promise<Kept> => {
+  const files = hiddenFiles(await look('ls-files', '-v', '-z'), (file) => isThere(join(path, file)))
   if (files.length === 0) return null
   return kept('uncommitted', `Git was told not to look at ${files.length} files, so changes in them cannot be seen`, {
     changed: files.slice(0, FILES_TOLD),
@@ -149,8 +183,6 @@ const dropBranch = async (
   if (code === 0) return { branchDeleted: true, branchReason: null }
   return { branchDeleted: false, branchReason: stderr.trim().split('\n')[0] ?? '' }
 }
-
-const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined
 
 const isEmptyOrGone = (path: string): boolean => {
   try {

@@ -407,14 +407,35 @@ describe('removing', () => {
       },
     ],
     ['a .git file that is gone', 'not_a_worktree', ({ path }) => rmSync(join(path, '.git'))],
+    [
+      'a .git that leads to a configuration of its own',
+      'not_a_worktree',
+      ({ path }) => {
+        rmSync(join(path, '.git'))
+        repository.in(path, 'init', '-q')
+        repository.in(path, 'config', 'core.fsmonitor', `touch ${folder}/escaped; false`)
+        repository.in(path, 'config', 'filter.x.clean', `touch ${folder}/escaped; cat`)
+        writeFileSync(join(path, '.gitattributes'), '* filter=x\n')
+      },
+    ],
+    [
+      'a submodule',
+      'submodules',
+      ({ path }) => {
+        new TestRepository(join(folder, 'other'))
+        repository.in(path, '-c', 'protocol.file.allow=always', 'submodule', '--quiet', 'add', join(folder, 'other'), 'sub')
+      },
+    ],
     ['a repository that is gone', 'workspace_missing', () => rmSync(repository.root, { recursive: true })],
   ]
   it.each(losses)('%s keeps it', async (_what, code, happen) => {
     const worktree = await make('lane-a')
     happen(worktree)
+    rmSync(join(folder, 'escaped'), { force: true })
     const before = readFileSync(join(worktree.path, 'folder/other.txt'), 'utf8')
     expect(await remove('lane-a', worktree)).toMatchObject({ removed: false, branchDeleted: false, reason: { code } })
     expect(readFileSync(join(worktree.path, 'folder/other.txt'), 'utf8')).toBe(before)
+    expect(existsSync(join(folder, 'escaped'))).toBe(false)
   })
 
   it('keeps one that somebody works in', async () => {
@@ -442,7 +463,17 @@ describe('removing', () => {
     const worktree = await make('lane-a')
     rmSync(join(worktree.path, 'folder'), { recursive: true })
     expect((await remove('lane-a', worktree)).reason?.code).toBe('uncommitted')
+    rmSync(join(worktree.path, '.git'))
     expect(await remove('lane-a', worktree, 'removing')).toMatchObject({ removed: true })
+  })
+
+  it('that was cut off and began to be used again is kept', async () => {
+    const worktree = await make('lane-a')
+    rmSync(join(worktree.path, 'folder'), { recursive: true })
+    rmSync(join(worktree.path, '.git'))
+    writeFileSync(join(worktree.path, 'new.txt'), 'new\n')
+    expect((await remove('lane-a', worktree, 'removing')).reason?.code).toBe('uncommitted')
+    expect(readFileSync(join(worktree.path, 'new.txt'), 'utf8')).toBe('new\n')
   })
 
   it('takes two lanes’ worktrees with the same unmerged commit only as far as nothing is lost', async () => {
