@@ -12,6 +12,9 @@ export type MakeRequest = Pick<RunnerRequest<'create-worktree'>, 'laneId' | 'inc
 export const markOf = ({ laneId, incarnation }: Pick<MakeRequest, 'laneId' | 'incarnation'>): string =>
   `codex-bridge: being made for lane ${laneId} (${incarnation})`
 
+/** File in git's data of a worktree, there while it is being removed: everything in it was found to be stored elsewhere. */
+export const REMOVING = 'codex-bridge.removing'
+
 /**
  * Decides branch, commit and folder of a new worktree. Changes nothing.
  * @param path real path of the folder to be
@@ -47,13 +50,22 @@ export const makeWorktree = async (repository: Repository, request: MakeRequest)
   const { path } = request.worktree
   const mark = markOf(request)
   const listed = (await listWorktrees(repository)).find((candidate) => candidate.path === path)
-  if (listed && listed.locked !== mark && !listed.prunable) return
+  if (listed && listed.locked !== mark && !listed.prunable) {
+    forgetRemoval(repository, path)
+    return
+  }
   if (listed?.prunable) await repository.git.run(repository.root, ['worktree', 'remove', '--', path])
   if (!(listed && (await settleHalfMade(repository, request, listed)))) {
     discardHalfMade(repository, request)
     await addWorktree(repository, request)
     await finish(repository, request)
   }
+}
+
+/** It will be worked in again, so what is missing later was taken away on purpose. */
+const forgetRemoval = ({ commonDir }: Repository, path: string): void => {
+  const data = worktreeData(commonDir).find((folder) => readText(join(folder, 'gitdir'))?.trim() === join(path, '.git'))
+  if (data !== undefined) rmSync(join(data, REMOVING), { force: true })
 }
 
 /**
@@ -115,11 +127,13 @@ export const discardHalfMade = ({ commonDir }: Repository, request: MakeRequest)
 export const isHalfMade = ({ commonDir }: Repository, request: MakeRequest): boolean => dataOf(commonDir, markOf(request)).length > 0
 
 /** Folders in which git keeps the data of worktrees that are locked under a mark. */
-const dataOf = (commonDir: string, mark: string): string[] => {
+const dataOf = (commonDir: string, mark: string): string[] =>
+  worktreeData(commonDir).filter((candidate) => readText(join(candidate, 'locked'))?.trim() === mark)
+
+/** Folders in which git keeps the data of worktrees. */
+export const worktreeData = (commonDir: string): string[] => {
   const folder = join(commonDir, 'worktrees')
-  return listNames(folder)
-    .map((name) => join(folder, name))
-    .filter((candidate) => readText(join(candidate, 'locked'))?.trim() === mark)
+  return listNames(folder).map((name) => join(folder, name))
 }
 
 const branchInUse = (branch: string, { path }: ListedWorktree) =>

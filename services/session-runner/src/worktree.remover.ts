@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { BridgeError, type StatusReason, type WorktreeOutcome } from '@codex-bridge/contracts'
-import { isThere, listNames, readText } from './git.files.ts'
+import { isThere, readText } from './git.files.ts'
 import { branchTip, listWorktrees, type Repository } from './repository.reader.ts'
-import { discardHalfMade, isHalfMade, type MakeRequest, settleHalfMade } from './worktree.maker.ts'
+import { discardHalfMade, isHalfMade, type MakeRequest, REMOVING, settleHalfMade, worktreeData } from './worktree.maker.ts'
 import { hiddenFiles, type ListedWorktree, parseStatus, stashesOf } from './worktree.parser.ts'
 
 /** How many files are named as evidence. */
@@ -54,6 +54,8 @@ export const removeWorktree = async (
   if (listed) {
     const reason = await whyKept(repository, request, listed, inUse)
     if (reason) return keptOutcome(worktree, reason)
+    const data = dataOf(repository, listed)
+    if (data !== undefined) writeFileSync(join(data, REMOVING), '')
     await git.run(root, ['worktree', 'remove', '--', path])
   } else if (!isEmptyOrGone(path)) return keptOutcome(worktree, kept('not_a_worktree', `${path} is no worktree of ${root} any more`))
   return { path, branch: worktree.branch, removed: true, reason: null, ...(await dropBranch(repository, request)) }
@@ -76,8 +78,7 @@ const whyKept = async (
 ): Promise<Kept> => {
   if (listed.locked !== null) return kept('locked', `Somebody locked it: ${listed.locked || 'no reason given'}`)
   if (listed.prunable && isEmptyOrGone(listed.path)) return null
-  const begun = request.worktree.state === 'removing'
-  if (begun) restoreLink(repository, listed)
+  restoreLink(repository, listed)
   const data = dataOf(repository, listed)
   if (data === undefined) return kept('not_a_worktree', `The .git of ${listed.path} does not lead to ${repository.root}`)
   const user = inUse(listed.path)
@@ -86,7 +87,7 @@ const whyKept = async (
   return (
     operationIn(data) ??
     (await submodulesIn(look)) ??
-    (await changesIn(look, begun)) ??
+    (await changesIn(look, isThere(join(data, REMOVING)))) ??
     (await hiddenIn(look, listed)) ??
     (await stashFor(repository, request, listed)) ??
     (await unmergedIn(repository, request, listed))
@@ -103,12 +104,13 @@ const dataOf = ({ commonDir }: Repository, { path }: ListedWorktree): string | u
   return readText(join(data, 'gitdir'))?.trim() === join(path, '.git') ? data : undefined
 }
 
-/** A removal that was interrupted may have taken `.git` before the rest. */
+/** A removal that was cut off may have taken `.git` before the rest. */
 const restoreLink = ({ commonDir }: Repository, { path }: ListedWorktree): void => {
   const link = join(path, '.git')
   if (isThere(link) || !isThere(path)) return
-  const folders = listNames(join(commonDir, 'worktrees')).map((name) => join(commonDir, 'worktrees', name))
-  const data = folders.find((folder) => readText(join(folder, 'gitdir'))?.trim() === link)
+  const data = worktreeData(commonDir).find(
+    (folder) => isThere(join(folder, REMOVING)) && readText(join(folder, 'gitdir'))?.trim() === link,
+  )
   if (data !== undefined) writeFileSync(link, `gitdir: ${data}\n`)
 }
 
@@ -131,7 +133,7 @@ const submodulesIn = async (look: Look): Promise<Kept> => {
   return files.some((entry) => entry.startsWith('160000 ')) ? kept('submodules', 'Git does not remove worktrees with submodules') : null
 }
 
-/** @param begun removing it may have been interrupted before: files that are only missing are put back, from what git has of them */
+/** @param begun removing it was cut off: files that are only missing are put back, from what git has of them */
 const changesIn = async (look: Look, begun: boolean): Promise<Kept> => {
   const read = async () => parseStatus(await look('status', '--porcelain=v1', '-z', '--no-renames', '--untracked-files=normal'))
   let status = await read()

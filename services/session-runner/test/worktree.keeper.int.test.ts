@@ -459,21 +459,35 @@ describe('removing', () => {
     expect(repository.worktrees()).toEqual([repository.root])
   })
 
+  const cutOff = (worktree: LaneWorktree) => {
+    writeFileSync(join(repository.data('lane-a'), 'codex-bridge.removing'), '')
+    rmSync(join(worktree.path, 'folder'), { recursive: true, force: true })
+    rmSync(join(worktree.path, '.git'))
+  }
+
   it('that was cut off is brought to its end; files that are missing for another reason keep it', async () => {
     const worktree = await make('lane-a')
     rmSync(join(worktree.path, 'folder'), { recursive: true })
-    expect((await remove('lane-a', worktree)).reason?.code).toBe('uncommitted')
-    rmSync(join(worktree.path, '.git'))
-    expect(await remove('lane-a', worktree, 'removing')).toMatchObject({ removed: true })
+    expect((await remove('lane-a', worktree, 'removing')).reason?.code).toBe('uncommitted')
+    cutOff(worktree)
+    expect(await remove('lane-a', worktree, 'removing')).toMatchObject({ removed: true, branchDeleted: true })
+    expect(repository.worktrees()).toEqual([repository.root])
   })
 
-  it('that was cut off and began to be used again is kept', async () => {
+  it('that was cut off and whose folder is used again is kept', async () => {
     const worktree = await make('lane-a')
-    rmSync(join(worktree.path, 'folder'), { recursive: true })
-    rmSync(join(worktree.path, '.git'))
+    cutOff(worktree)
     writeFileSync(join(worktree.path, 'new.txt'), 'new\n')
     expect((await remove('lane-a', worktree, 'removing')).reason?.code).toBe('uncommitted')
     expect(readFileSync(join(worktree.path, 'new.txt'), 'utf8')).toBe('new\n')
+  })
+
+  it('that was begun is forgotten when the lane is started again', async () => {
+    const worktree = await make('lane-a')
+    writeFileSync(join(repository.data('lane-a'), 'codex-bridge.removing'), '')
+    await (await keeperOf()).create(request('lane-a', { ...worktree, state: 'removing' }))
+    rmSync(join(worktree.path, 'folder'), { recursive: true })
+    expect((await remove('lane-a', worktree)).reason?.code).toBe('uncommitted')
   })
 
   it('takes two lanes’ worktrees with the same unmerged commit only as far as nothing is lost', async () => {
