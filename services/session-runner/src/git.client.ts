@@ -16,6 +16,7 @@ const SETTINGS = [
   // Files that git is told not to show would be deleted as if they were not there.
   'status.showUntrackedFiles=normal',
   'submodule.recurse=false',
+  'worktree.useRelativePaths=false',
   'gc.auto=0',
 ].flatMap((setting) => ['-c', setting])
 
@@ -91,14 +92,16 @@ const runGit = async (binary: string, cwd: string, args: readonly string[], dead
   const end = await runBounded(run).catch((cause: Error) => {
     throw worktreeBlocked('git_failed', `git cannot run in ${cwd}: ${cause.message}`)
   })
-  if (end.timedOut) throw worktreeBlocked('git_timeout', `git ${args[0]} did not end in time (BRIDGE_GIT_TIMEOUT_MS)`)
+  if (end.timedOut) throw worktreeBlocked('git_timeout', `git ${verbOf(args)} did not end in time (BRIDGE_GIT_TIMEOUT_MS)`)
   const { code, stdout, stderr } = end
-  if (code === null) throw worktreeBlocked('git_failed', `git ${args[0]} was ended by a signal`)
+  if (code === null) throw worktreeBlocked('git_failed', `git ${verbOf(args)} was ended by a signal`)
   return { code, stdout, stderr }
 }
 
 const failed = (args: readonly string[], { code, stderr }: GitAnswer): BridgeError =>
-  worktreeBlocked('git_failed', `git ${args[0]} ended with ${code}: ${stderr.trim().slice(-WORDS_CHARS)}`)
+  worktreeBlocked('git_failed', `git ${verbOf(args)} ended with ${code}: ${stderr.trim().slice(-WORDS_CHARS)}`)
+
+const verbOf = (args: readonly string[]): string => args.find((arg) => !arg.startsWith('-')) ?? ''
 
 /** Without what could point git at another repository, ask a person, or translate its words. */
 const gitEnv = (): Record<string, string> => ({

@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { BridgeError, type StatusReason, type WorktreeOutcome } from '@codex-bridge/contracts'
 import { isThere, readText } from './git.files.ts'
 import { branchTip, listWorktrees, type Repository } from './repository.reader.ts'
@@ -56,6 +56,8 @@ export const removeWorktree = async (
     if (reason) return keptOutcome(worktree, reason)
     const data = dataOf(repository, listed)
     if (data !== undefined) writeFileSync(join(data, REMOVING), '')
+    // An empty folder without .git is no worktree to git; one that is gone is.
+    if (isThere(path) && isEmptyOrGone(path)) rmdirSync(path)
     await git.run(root, ['worktree', 'remove', '--', path])
   } else if (!isEmptyOrGone(path)) return keptOutcome(worktree, kept('not_a_worktree', `${path} is no worktree of ${root} any more`))
   return { path, branch: worktree.branch, removed: true, reason: null, ...(await dropBranch(repository, request)) }
@@ -99,9 +101,11 @@ const whyKept = async (
  * followed: whoever works in the folder could have git run programs by a configuration of their own.
  */
 const dataOf = ({ commonDir }: Repository, { path }: ListedWorktree): string | undefined => {
-  const data = /^gitdir: (.+)$/s.exec(readText(join(path, '.git'))?.trim() ?? '')?.[1]
-  if (data === undefined || dirname(data) !== join(commonDir, 'worktrees')) return
-  return readText(join(data, 'gitdir'))?.trim() === join(path, '.git') ? data : undefined
+  const link = /^gitdir: (.+)$/s.exec(readText(join(path, '.git'))?.trim() ?? '')?.[1]
+  if (link === undefined) return
+  const data = resolve(path, link)
+  if (dirname(data) !== join(commonDir, 'worktrees')) return
+  return resolve(data, readText(join(data, 'gitdir'))?.trim() ?? '') === join(path, '.git') ? data : undefined
 }
 
 /** A removal that was cut off may have taken `.git` before the rest. */
@@ -120,7 +124,7 @@ type Look = (...args: string[]) => Promise<string>
 const insideOf =
   ({ git }: Repository, { path }: ListedWorktree, data: string): Look =>
   (...args) =>
-    git.run(path, ['--git-dir', data, '--work-tree', path, ...args])
+    git.run(path, [`--git-dir=${data}`, `--work-tree=${path}`, ...args])
 
 const operationIn = (data: string): Kept => {
   const found = OPERATIONS.find((name) => existsSync(join(data, name)))

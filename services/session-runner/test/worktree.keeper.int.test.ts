@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { applyTopology, type Bus, connectBus, LeaseTable } from '@codex-bridge/bus'
@@ -457,6 +457,10 @@ describe('removing', () => {
     rmSync(worktree.path, { recursive: true })
     expect(await remove('lane-a', worktree)).toMatchObject({ removed: true, branchDeleted: true })
     expect(repository.worktrees()).toEqual([repository.root])
+    const emptied = await make('lane-b')
+    for (const name of readdirSync(emptied.path)) rmSync(join(emptied.path, name), { recursive: true })
+    expect(await remove('lane-b', emptied)).toMatchObject({ removed: true, branchDeleted: true })
+    expect(existsSync(emptied.path)).toBe(false)
   })
 
   const cutOff = (worktree: LaneWorktree) => {
