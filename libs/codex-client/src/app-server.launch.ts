@@ -12,16 +12,21 @@ export interface AppServerEnvOptions {
   stripEnv?: readonly string[]
 }
 
-/** Environment of the child: the given one without the bridge's secrets, with CODEX_HOME. */
-export function appServerEnv(base: NodeJS.ProcessEnv, options: AppServerEnvOptions): Record<string, string> {
-  const strip = new Set(options.stripEnv)
+/** An environment without the bridge's secrets and the names that `strips` says. */
+export function childEnv(base: NodeJS.ProcessEnv, strips: (name: string) => boolean = () => false): Record<string, string> {
   const env: Record<string, string> = {}
   for (const [name, value] of Object.entries(base)) {
-    if (value !== undefined && !BRIDGE_VARIABLES.test(name) && !strip.has(name)) {
+    if (value !== undefined && !BRIDGE_VARIABLES.test(name) && !strips(name)) {
       env[name] = value
     }
   }
-  return { ...env, ...options.env, CODEX_HOME: options.codexHome }
+  return env
+}
+
+/** Environment of the child: the given one without the bridge's secrets, with CODEX_HOME. */
+export function appServerEnv(base: NodeJS.ProcessEnv, options: AppServerEnvOptions): Record<string, string> {
+  const strip = new Set(options.stripEnv)
+  return { ...childEnv(base, (name) => strip.has(name)), ...options.env, CODEX_HOME: options.codexHome }
 }
 
 export interface AppServerArgsOptions {

@@ -1,9 +1,11 @@
 export { AppServerStartError } from './app-server.errors.ts'
-export { appServerArgs, appServerEnv } from './app-server.launch.ts'
+export { appServerArgs, appServerEnv, childEnv } from './app-server.launch.ts'
 export type { AppServerExit, AppServerOptions } from './app-server.process.ts'
 export { AppServerProcess, parseUserAgentVersion } from './app-server.process.ts'
 export type { CodexBinary, ResolveCodexBinaryOptions } from './binary.resolver.ts'
 export { CodexBinaryNotFoundError, readCodexVersion, resolveCodexBinary } from './binary.resolver.ts'
+export type { BoundedCommand, CommandEnd } from './bounded.command.ts'
+export { runBounded } from './bounded.command.ts'
 export type {
   AccountRateLimitsUpdatedNotification,
   AgentMessageDeltaNotification,

@@ -1,10 +1,11 @@
 import { type Static, Type } from 'typebox'
 import { DecisionBody } from './approval.ts'
 import { LaneId, Nullable, Timestamp } from './ids.ts'
-import { LANE_STATUSES, Lane, LaneState, LaneStatus, laneFields } from './lane.ts'
+import { LANE_STATUSES, Lane, LaneState, LaneStatus, LaneWorktree, laneFields } from './lane.ts'
 import { RunningCodexRequest } from './running.ts'
 import { Session, type SessionState, TurnReceipt } from './session.ts'
 import { WatchStart } from './watch.ts'
+import { WorktreeOutcome } from './worktree.ts'
 
 /** Ties a retry to its first try: from `Idempotency-Key`, else made by the gateway. */
 export const CommandId = Type.String({ pattern: '^[\\x21-\\x7e]{1,128}$' })
@@ -13,13 +14,25 @@ const Input = Type.String({ minLength: 1, maxLength: 1_048_576, pattern: '\\S', 
 
 const optional = Type.Partial(Type.Object(laneFields)).properties
 
+const withWorktree = {
+  worktree: Type.Optional(
+    Type.Boolean({
+      description:
+        'Make a git worktree of repoRoot for this lane, on `branch` (else on codex-bridge/<laneId>), and remove it with the lane when nothing would be lost',
+    }),
+  ),
+}
+
 // ---- HTTP bodies -----------------------------------------------------------------------------------------------------
 
-export const LaneCreate = Type.Object({ laneId: Type.Optional(LaneId), ...optional }, { $id: 'LaneCreate', additionalProperties: false })
+export const LaneCreate = Type.Object(
+  { laneId: Type.Optional(LaneId), ...optional, ...withWorktree },
+  { $id: 'LaneCreate', additionalProperties: false },
+)
 export type LaneCreate = Static<typeof LaneCreate>
 
 export const StartVisible = Type.Object(
-  { laneId: Type.Optional(LaneId), ...optional, kickoffPrompt: Type.Optional(Input) },
+  { laneId: Type.Optional(LaneId), ...optional, ...withWorktree, kickoffPrompt: Type.Optional(Input) },
   { $id: 'StartVisible', additionalProperties: false },
 )
 export type StartVisible = Static<typeof StartVisible>
@@ -59,6 +72,7 @@ export const CleanupResult = Type.Object(
         updatedAt: Type.String(),
         action: Type.Enum(['would_delete', 'deleted', 'kept']),
         reason: Nullable(Type.String()),
+        worktree: Type.Optional(WorktreeOutcome),
       }),
     ),
   },
@@ -257,11 +271,19 @@ export const SessionRequests = {
 } as const
 export type SessionRequest<V extends keyof typeof SessionRequests> = Static<(typeof SessionRequests)[V]>
 
+const ofLane = { laneId: LaneId, incarnation: Type.String(), repoRoot: Type.String(), worktree: LaneWorktree }
+
 export const RunnerRequests = {
   /** Any runner with capacity takes the lane: lease, epoch, process, thread. Answers when the session is live or cannot be. */
   claim: Type.Object({ ...withCommand, lane: LaneState }),
   /** As claim, for a session whose owner is gone: says so in the log first, then resumes by policy. */
   recover: Type.Object({ ...withCommand, lane: LaneState }),
+  /** Whether and where a worktree can be made: WorktreePlan. Changes nothing. */
+  'plan-worktree': Type.Object({ laneId: LaneId, repoRoot: Type.String(), branch: Nullable(Type.String()) }),
+  /** Makes what was planned; made before, also half, it is brought to its end: WorktreePlan. */
+  'create-worktree': Type.Object({ ...withCommand, ...ofLane }),
+  /** Removes it when nothing would be lost: WorktreeOutcome. */
+  'remove-worktree': Type.Object({ ...withCommand, ...ofLane }),
 } as const
 export type RunnerVerb = keyof typeof RunnerRequests
 export type RunnerRequest<V extends RunnerVerb> = Static<(typeof RunnerRequests)[V]>

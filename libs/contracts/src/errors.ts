@@ -31,6 +31,7 @@ export const ERRORS = {
   no_active_turn: { status: 409, retryable: false, means: 'No turn is running' },
   turn_mismatch: { status: 409, retryable: false, means: 'Another turn than the expected one is running' },
   readiness_blocked: { status: 409, retryable: false, means: 'The thread cannot be resumed as it is; details say why and what is offered' },
+  worktree_blocked: { status: 409, retryable: false, means: 'The worktree cannot be made as asked; details say why and what is offered' },
   approval_already_resolved: { status: 409, retryable: false, means: 'Somebody decided first; details name the winner' },
   approval_orphaned: { status: 409, retryable: false, means: 'Codex no longer waits for this answer' },
   conflict: { status: 409, retryable: true, means: 'Another writer was faster; read again' },

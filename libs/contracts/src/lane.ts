@@ -74,6 +74,19 @@ export const ThreadSeen = Type.Object({
 })
 export type ThreadSeen = Static<typeof ThreadSeen>
 
+/**
+ * A git worktree that the bridge made for the lane and gives up with it. A worktree that a person named (`worktreePath` alone) is
+ * never described so, and never touched. `requested`: stored, and made by the next command that needs it; `removing`: likewise.
+ */
+export const LaneWorktree = Type.Object({
+  path: Type.String({ description: 'Absolute path on the runner' }),
+  branch: Type.String(),
+  branchCreated: Type.Boolean({ description: 'The bridge made the branch too' }),
+  base: Type.String({ description: 'Commit the worktree began at' }),
+  state: Type.Enum(['requested', 'ready', 'removing']),
+})
+export type LaneWorktree = Static<typeof LaneWorktree>
+
 /** Post-state of the lane aggregate, carried by every event on `lane.evt.{laneId}.lane`. */
 export const LaneState = Type.Object({
   laneId: LaneId,
@@ -84,6 +97,8 @@ export const LaneState = Type.Object({
   repoRoot: Nullable(laneFields.repoRoot),
   branch: Nullable(laneFields.branch),
   worktreePath: Nullable(laneFields.worktreePath),
+  /** Absent in states stored before the bridge made worktrees: the same as null. */
+  worktree: Type.Optional(Nullable(LaneWorktree)),
   threadId: Nullable(laneFields.threadId),
   model: Nullable(laneFields.model),
   readinessMode: ReadinessMode,
@@ -117,6 +132,7 @@ export const Lane = Type.Object(
     repoRoot: LaneState.properties.repoRoot,
     branch: LaneState.properties.branch,
     worktreePath: LaneState.properties.worktreePath,
+    worktree: Type.Optional(Nullable(LaneWorktree)),
     threadId: LaneState.properties.threadId,
     model: LaneState.properties.model,
     status: LaneStatus,

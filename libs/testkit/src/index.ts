@@ -1,5 +1,6 @@
 export { findExecutable } from './executable.ts'
 export { freePort } from './free-port.ts'
+export { TestRepository } from './git.repository.ts'
 export { type ApiClient, type ApiResponse, api, type RawRequest } from './http.client.ts'
 export {
   ManagedProcess,

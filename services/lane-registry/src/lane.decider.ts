@@ -9,9 +9,12 @@ import {
   rememberCommand,
   type SessionState,
   type StatusReason,
+  type WorktreeOutcome,
+  type WorktreePlan,
 } from '@codex-bridge/contracts'
 import { reduceStatus, statusEventType } from './status.reducer.ts'
 import { seenOf, type ThreadFacts } from './thread.seen.ts'
+import { fieldsOf } from './worktree.decider.ts'
 
 /** A command as a decider needs it: who retries what, and when it is. */
 export type Command = { commandId: string; fingerprint: string; now: string }
@@ -65,7 +68,7 @@ export const bounded = (reason: StatusReason | null): StatusReason | null => {
 }
 
 /**
- * Creates a lane, or a new incarnation of a deleted one.
+ * Creates a lane, or a new incarnation of a deleted one, with the worktree that was planned for it.
  * @returns undefined when this very command created it before, also when it was deleted since
  * @throws BridgeError `lane_exists`, `validation_error` for a description over the limit
  */
@@ -75,6 +78,7 @@ export const decideCreate = (
   body: Omit<LaneCreate, 'laneId'>,
   incarnation: string,
   command: Command,
+  worktree?: WorktreePlan,
 ): LaneDraft | undefined => {
   if (knownCommand(version.state, command)) return
   if (version.state && !version.state.deleted) {
@@ -82,6 +86,8 @@ export const decideCreate = (
       details: { laneId, status: version.state.status, threadId: version.state.threadId },
     })
   }
+  // Planned only for a lane that is to be new: that it is so was found out only now.
+  if (body.worktree === true && worktree === undefined) throw new BridgeError('conflict', `Lane ${laneId} was deleted just now`)
   const state: LaneState = {
     laneId,
     incarnation,
@@ -90,6 +96,8 @@ export const decideCreate = (
     repoRoot: body.repoRoot ?? null,
     branch: body.branch ?? null,
     worktreePath: body.worktreePath ?? null,
+    worktree: null,
+    ...(worktree && fieldsOf(worktree)),
     threadId: body.threadId ?? null,
     model: body.model ?? null,
     readinessMode: body.readinessMode ?? 'lenient',
@@ -112,15 +120,29 @@ export const decideCreate = (
     const message = `${bytes} bytes of description; ${DESCRIPTION_BYTES} are allowed in all`
     throw new BridgeError('validation_error', message, { details: [{ path: '/', message }] })
   }
-  return draft('lane.created', state, { title: state.title, repoRoot: state.repoRoot, projectId: state.projectId }, null, command.commandId)
+  const { title, repoRoot, projectId } = state
+  const payload = { title, repoRoot, projectId, ...(state.worktree && { worktree: state.worktree }) }
+  return draft('lane.created', state, payload, null, command.commandId)
 }
 
-/** @returns undefined when this very command deleted it before. @throws BridgeError `lane_not_found` */
-export const decideDelete = (version: Version<LaneState>, laneId: string, command: Command): LaneDraft | undefined => {
+/**
+ * @param worktree what became of the worktree that the bridge made for it
+ * @returns undefined when this very command deleted it before
+ * @throws BridgeError `lane_not_found`
+ */
+export const decideDelete = (
+  version: Version<LaneState>,
+  laneId: string,
+  command: Command,
+  worktree?: WorktreeOutcome,
+): LaneDraft | undefined => {
   if (!version.state) throw new BridgeError('lane_not_found', `No lane ${laneId}`)
   if (version.state.deleted) {
     if (knownCommand(version.state, command)) return
     throw new BridgeError('lane_not_found', `No lane ${laneId}`)
+  }
+  if (worktree?.removed && version.state.worktree?.state === 'ready') {
+    throw new BridgeError('conflict', `Lane ${laneId} was started again while it was being deleted`)
   }
   const state: LaneState = {
     ...version.state,
@@ -128,7 +150,7 @@ export const decideDelete = (version: Version<LaneState>, laneId: string, comman
     updatedAt: command.now,
     commands: remember(version.state.commands, command, 'delete-lane'),
   }
-  return draft('lane.deleted', state, { status: version.state.status }, null, command.commandId)
+  return draft('lane.deleted', state, { status: version.state.status, ...(worktree && { worktree }) }, null, command.commandId)
 }
 
 /**

@@ -29,6 +29,7 @@ export const laneView = (aggregates: LaneAggregates): Lane => {
     repoRoot: lane.repoRoot,
     branch: lane.branch,
     worktreePath: lane.worktreePath,
+    worktree: lane.worktree ?? null,
     threadId: lane.threadId ?? session?.threadId ?? null,
     model: lane.model,
     status: lane.status,

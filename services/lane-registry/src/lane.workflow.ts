@@ -10,18 +10,30 @@ import {
   type SessionReply,
   type StartVisibleResult,
   type StatusReason,
+  type WorktreeOutcome,
+  type WorktreePlan,
 } from '@codex-bridge/contracts'
 import { fingerprint, type Logger, laneIdOfCommand, stampEvent, stepId } from '@codex-bridge/service-kit'
 import type { CodexLookout } from './codex.lookout.ts'
 import { planCleanup } from './lane.cleanup.ts'
-import { type Command, decideCorrection, decideCreate, decideDebugCompletion, decideDelete, decideFacts } from './lane.decider.ts'
+import {
+  type Command,
+  decideCorrection,
+  decideCreate,
+  decideDebugCompletion,
+  decideDelete,
+  decideFacts,
+  knownCommand,
+} from './lane.decider.ts'
 import type { LaneProjector } from './lane.projector.ts'
 import type { LaneReader } from './lane.reader.ts'
 import { isLive } from './lane.view.ts'
+import { LaneWorktrees } from './lane.worktrees.ts'
 import type { SessionGateway } from './session.gateway.ts'
 import type { ThreadDesk } from './thread.desk.ts'
 import type { ThreadFacts } from './thread.seen.ts'
 import { takenFacts } from './thread.takeover.ts'
+import { assertWorktreeRequest } from './worktree.decider.ts'
 
 /** Deadline for handing a kickoff prompt to a live session, in milliseconds. */
 const PROMPT_TIMEOUT_MS = 30_000
@@ -34,6 +46,7 @@ export class LaneWorkflow {
   readonly #reader: LaneReader
   readonly #projector: LaneProjector
   readonly #sessions: SessionGateway
+  readonly #worktrees: LaneWorktrees
   readonly #logger: Logger
   /** Starts under way, so that two commands for one lane share one start. */
   readonly #starting = new Map<string, Promise<SessionReply>>()
@@ -43,6 +56,7 @@ export class LaneWorkflow {
     this.#reader = reader
     this.#projector = projector
     this.#sessions = sessions
+    this.#worktrees = new LaneWorktrees(log, projector, sessions)
     this.#logger = logger
   }
 
@@ -51,15 +65,22 @@ export class LaneWorkflow {
     return await this.#reader.lane(laneId, seq)
   }
 
-  /** Stops the session, if one lives, and then deletes. @returns the sequence of the deletion */
-  async delete({ commandId, laneId }: RegistryRequest<'delete-lane'>): Promise<{ laneId: string; seq: number }> {
+  /**
+   * Stops the session, if one lives, gives up the worktree that the bridge made, and then deletes.
+   * @returns the sequence of the deletion, and what became of the worktree
+   */
+  async delete({
+    commandId,
+    laneId,
+  }: RegistryRequest<'delete-lane'>): Promise<{ laneId: string; seq: number; worktree?: WorktreeOutcome }> {
     const command = this.#command('delete-lane', commandId, { laneId })
     const { state } = await this.#lanes.load(laneId)
     if (state && !state.deleted) await this.#stop(state, stepId(commandId, 'stop'))
-    const { version } = await this.#lanes.transact(laneId, (current) => decideDelete(current, laneId, command))
+    const worktree = state?.worktree ? await this.#worktrees.giveUp(state, commandId) : undefined
+    const { version } = await this.#lanes.transact(laneId, (current) => decideDelete(current, laneId, command, worktree))
     // The answer has no body to carry a sequence to read by: whoever asks next must not see the lane.
     await this.#reader.caughtUp(version.seq)
-    return { laneId, seq: version.seq }
+    return { laneId, seq: version.seq, ...(worktree && { worktree }) }
   }
 
   /** Brings the lane's session up: answers the live one, claims a runner, or recovers a session whose owner is gone. */
@@ -128,8 +149,9 @@ export class LaneWorkflow {
       for (const lane of lanes) {
         if (lane.action !== 'would_delete') continue
         try {
-          await this.delete({ commandId: stepId(commandId, lane.laneId), laneId: lane.laneId })
+          const { worktree } = await this.delete({ commandId: stepId(commandId, lane.laneId), laneId: lane.laneId })
           lane.action = 'deleted'
+          if (worktree) lane.worktree = worktree
         } catch (error) {
           lane.action = 'kept'
           lane.reason = BridgeError.from(error).message
@@ -163,8 +185,23 @@ export class LaneWorkflow {
     const laneId = body.laneId ?? laneIdOfCommand(commandId)
     const command = this.#command('create-lane', commandId, fingerprinted)
     const { id } = stampEvent()
-    const { version } = await this.#lanes.transact(laneId, (current) => decideCreate(current, laneId, body, id, command))
-    return { laneId, seq: version.seq }
+    const plan = await this.#plan(laneId, body, command)
+    const { version } = await this.#lanes.transact(laneId, (current) => decideCreate(current, laneId, body, id, command, plan))
+    const { state, seq } = version
+    if (state?.worktree?.state !== 'requested' || state.deleted) return { laneId, seq }
+    const made = await this.#worktrees.ensure(state, commandId).catch(async (error: unknown) => {
+      await this.#shown(laneId)
+      throw error
+    })
+    return { laneId, seq: Math.max(seq, made.seq) }
+  }
+
+  /** The worktree a new lane is to have; undefined where it has none, or the lane is there already. */
+  async #plan(laneId: string, body: LaneCreate, command: Command): Promise<WorktreePlan | undefined> {
+    assertWorktreeRequest(body)
+    if (body.worktree !== true) return
+    const { state } = await this.#lanes.load(laneId)
+    return (state && !state.deleted) || knownCommand(state, command) ? undefined : await this.#worktrees.plan(laneId, body)
   }
 
   async #facts(laneId: string, commandId: string, facts: ThreadFacts, type: 'lane.attached' | 'lane.synced'): Promise<Lane> {
@@ -197,9 +234,10 @@ export class LaneWorkflow {
       const { session } = await this.#reader.aggregates(lane.laneId)
       const ownerGone = session?.incarnation === lane.incarnation && (isLive(session) || session.phase === 'lost')
       try {
+        const { lane: ready } = await this.#worktrees.ensure(lane, commandId)
         // A runner that is told not to resume only settles the loss; who asks for a start means it.
         const recovered = ownerGone ? await this.#sessions.recover(lane, commandId) : undefined
-        return recovered?.session.phase === 'live' ? recovered : await this.#sessions.claim(lane, commandId)
+        return recovered?.session.phase === 'live' ? recovered : await this.#sessions.claim(ready, commandId)
       } catch (error) {
         if (error instanceof BridgeError && error.code === 'no_runner') {
           await this.correct(lane.laneId, 'blocked', { code: 'no_runner', message: error.message })

@@ -4,11 +4,15 @@ import {
   BridgeError,
   type LaneState,
   type RegistryRequest,
+  type RunnerRequest,
+  type RunnerVerb,
   type SessionReply,
   type SessionVerb,
   type SkippedTurn,
   subjects,
   type TurnReceipt,
+  type WorktreeOutcome,
+  type WorktreePlan,
 } from '@codex-bridge/contracts'
 
 /** How long a live session may take to say that it is there, in milliseconds. */
@@ -65,12 +69,27 @@ export class SessionGateway {
 
   /** Gives the lane to a runner. @throws BridgeError `no_runner`, or why the session could not start */
   async claim(lane: LaneState, commandId: string): Promise<SessionReply> {
-    return await this.#runner('claim', lane, commandId, RUNNER_PATIENCE_MS)
+    return await this.#runner<SessionReply>('claim', { commandId, lane }, RUNNER_PATIENCE_MS)
   }
 
   /** As claim, for a session whose owner is gone. @throws BridgeError */
   async recover(lane: LaneState, commandId: string, patienceMs = RUNNER_PATIENCE_MS): Promise<SessionReply> {
-    return await this.#runner('recover', lane, commandId, patienceMs)
+    return await this.#runner<SessionReply>('recover', { commandId, lane }, patienceMs)
+  }
+
+  /** @throws BridgeError `worktree_blocked`, `validation_error`, `no_runner` */
+  async planWorktree(request: RunnerRequest<'plan-worktree'>): Promise<WorktreePlan> {
+    return await this.#runner<WorktreePlan>('plan-worktree', request, RUNNER_PATIENCE_MS)
+  }
+
+  /** @throws BridgeError `worktree_blocked`, `no_runner` */
+  async createWorktree(request: RunnerRequest<'create-worktree'>): Promise<WorktreePlan> {
+    return await this.#runner<WorktreePlan>('create-worktree', request, RUNNER_PATIENCE_MS)
+  }
+
+  /** @throws BridgeError `no_runner` */
+  async removeWorktree(request: RunnerRequest<'remove-worktree'>): Promise<WorktreeOutcome> {
+    return await this.#runner<WorktreeOutcome>('remove-worktree', request, RUNNER_PATIENCE_MS)
   }
 
   async #ask<T>(laneId: string, verb: SessionVerb, body: unknown, timeoutMs: number): Promise<T | undefined> {
@@ -82,16 +101,10 @@ export class SessionGateway {
     }
   }
 
-  async #runner(verb: 'claim' | 'recover', lane: LaneState, commandId: string, patienceMs: number): Promise<SessionReply> {
+  async #runner<T>(verb: RunnerVerb, request: unknown, patienceMs: number): Promise<T> {
     for (const deadline = Date.now() + patienceMs; ; await sleep(RUNNER_RETRY_MS)) {
       try {
-        return await requestJson<SessionReply>(
-          this.#bus,
-          subjects.command('runner', verb),
-          { commandId, lane },
-          this.#startTimeoutMs,
-          ASK_AGAIN_MS,
-        )
+        return await requestJson<T>(this.#bus, subjects.command('runner', verb), request, this.#startTimeoutMs, ASK_AGAIN_MS)
       } catch (error) {
         if (!(error instanceof NoRespondersError)) throw error
         if (Date.now() >= deadline) throw new BridgeError('no_runner', 'No session-runner is there to take the lane')

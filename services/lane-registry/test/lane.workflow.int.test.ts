@@ -1,6 +1,6 @@
 import { type Endpoints, serve, serveSubject } from '@codex-bridge/bus'
 import {
-  type BridgeError,
+  BridgeError,
   type LaneState,
   RunnerRequests,
   type SessionReply,
@@ -25,6 +25,7 @@ class RunnerOnTheBus {
   readonly asked: string[] = []
   policy: 'resume' | 'stop' = 'resume'
   refuse: BridgeError | undefined
+  refuseWorktree: BridgeError | undefined
   readonly #endpoints: Endpoints[] = []
 
   async open(): Promise<void> {
@@ -34,12 +35,25 @@ class RunnerOnTheBus {
       await serve(rig.bus, about, RunnerRequests, {
         claim: ({ lane }) => take('claim', lane),
         recover: ({ lane }) => take('recover', lane),
+        'plan-worktree': ({ laneId, branch }) => {
+          this.asked.push('plan-worktree')
+          return { path: `/srv/worktrees/${laneId}`, branch: branch ?? laneId, branchCreated: true, base: 'abc' }
+        },
+        'create-worktree': ({ worktree }) => this.#worktree('create-worktree', worktree),
+        'remove-worktree': ({ worktree: { path, branch } }) =>
+          this.#worktree('remove-worktree', { path, branch, removed: true, reason: null, branchDeleted: true, branchReason: null }),
       }),
     )
   }
 
   async close(): Promise<void> {
     await Promise.all(this.#endpoints.splice(0).map((endpoints) => endpoints.stop()))
+  }
+
+  #worktree<T>(verb: string, answer: T): T {
+    this.asked.push(verb)
+    if (this.refuseWorktree) throw this.refuseWorktree
+    return answer
   }
 
   async #take(verb: 'claim' | 'recover', lane: LaneState): Promise<SessionReply> {
@@ -185,5 +199,86 @@ describe('delete', () => {
     await expect(registry.workflow.delete({ commandId: newCommandId(), laneId: 'deleted' })).rejects.toMatchObject({
       code: 'lane_not_found',
     })
+  })
+})
+
+describe('a worktree', () => {
+  const repoRoot = '/srv/app'
+  const create = (laneId: string, commandId = newCommandId()) =>
+    registry.workflow.create({ commandId, body: { laneId, repoRoot, worktree: true } })
+  const payloadOf = async (laneId: string, type: string) =>
+    (await eventsOf(rig, laneId, 'lane')).findLast((event) => event.type === type)?.payload
+  const blocked = () => new BridgeError('worktree_blocked', 'no room', { details: { reason: 'git_failed' } })
+
+  it('is stored with the lane before it is made, and made once', async () => {
+    await runner.open()
+    const commandId = newCommandId()
+    const lane = await create('grown', commandId)
+    expect(lane).toMatchObject({ worktreePath: '/srv/worktrees/grown', branch: 'grown', worktree: { state: 'ready' } })
+    expect(await create('grown', commandId)).toEqual(lane)
+    expect(runner.asked).toEqual(['plan-worktree', 'create-worktree'])
+    expect(await payloadOf('grown', 'lane.created')).toMatchObject({ worktree: { state: 'requested' } })
+    await expect(create('grown')).rejects.toMatchObject({ code: 'lane_exists' })
+  })
+
+  it('that cannot be made blocks the lane, until a retry or a start makes it', async () => {
+    await runner.open()
+    for (const again of ['retry', 'start'] as const) {
+      const commandId = newCommandId()
+      const laneId = `blocked-${again}`
+      runner.refuseWorktree = blocked()
+      await expect(create(laneId, commandId)).rejects.toMatchObject({ code: 'worktree_blocked' })
+      expect(await registry.reader.lane(laneId)).toMatchObject({
+        status: 'blocked',
+        blockedReason: { code: 'worktree_blocked', message: 'no room', details: { reason: 'git_failed' } },
+        worktree: { state: 'requested' },
+      })
+      await expect(start(laneId)).rejects.toMatchObject({ code: 'worktree_blocked' })
+      runner.refuseWorktree = undefined
+      if (again === 'retry') expect(await create(laneId, commandId)).toMatchObject({ status: 'idle', worktree: { state: 'ready' } })
+      else expect((await start(laneId)).running).toBe(true)
+    }
+    expect(runner.asked.filter((verb) => verb === 'plan-worktree')).toHaveLength(2)
+    expect(runner.asked.at(-1)).toBe('claim')
+  })
+
+  it('is given up after the session and before the lane, and the deletion tells the outcome', async () => {
+    await runner.open()
+    await create('given')
+    await start('given')
+    const { worktree } = await registry.workflow.delete({ commandId: newCommandId(), laneId: 'given' })
+    expect(worktree).toMatchObject({ removed: true, branchDeleted: true })
+    expect(await payloadOf('given', 'lane.deleted')).toMatchObject({ worktree: { path: '/srv/worktrees/given', removed: true } })
+    const types = (await eventsOf(rig, 'given')).map(({ type }) => type)
+    expect(types.lastIndexOf('lane.updated')).toBeGreaterThan(types.indexOf('lane.session.stopped'))
+    expect(await payloadOf('given', 'lane.updated')).toMatchObject({ worktree: { state: 'removing' } })
+  })
+
+  it('of a deletion that was cut off is made again by a start', async () => {
+    await runner.open()
+    await create('cut')
+    runner.refuseWorktree = new BridgeError('command_timeout')
+    await expect(registry.workflow.delete({ commandId: newCommandId(), laneId: 'cut' })).rejects.toMatchObject({ code: 'command_timeout' })
+    runner.refuseWorktree = undefined
+    expect((await registry.reader.lane('cut', (await rig.log.extent()).lastSeq)).worktree?.state).toBe('removing')
+    await start('cut')
+    expect((await registry.reader.lane('cut', (await rig.log.extent()).lastSeq)).worktree?.state).toBe('ready')
+  })
+
+  it('in which another lane works is kept', async () => {
+    await runner.open()
+    await create('owner')
+    await createLane(registry, 'guest', { worktreePath: '/srv/worktrees/owner/sub' })
+    await registry.workflow.delete({ commandId: newCommandId(), laneId: 'owner' })
+    expect(await payloadOf('owner', 'lane.deleted')).toMatchObject({ worktree: { removed: false, reason: { code: 'used_by_lane' } } })
+    expect(runner.asked).not.toContain('remove-worktree')
+  })
+
+  it('without a runner is kept, and the lane is deleted all the same', async () => {
+    await runner.open()
+    await create('lonely')
+    await runner.close()
+    await registry.workflow.delete({ commandId: newCommandId(), laneId: 'lonely' })
+    expect(await payloadOf('lonely', 'lane.deleted')).toMatchObject({ worktree: { removed: false, reason: { code: 'no_runner' } } })
   })
 })

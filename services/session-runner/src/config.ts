@@ -28,6 +28,10 @@ export const RunnerConfig = Type.Object({
   BRIDGE_TAKEOVER_SANDBOX: Type.Enum(['read-only', 'workspace-write', 'danger-full-access'], { default: 'workspace-write' }),
   /** Folders, comma-separated, in one of which every workspace must lie; empty allows all. */
   BRIDGE_ALLOWED_ROOTS: Type.String({ default: '', pattern: '^(\\s*/[^,]*(,\\s*/[^,]*)*)?$' }),
+  /** Where worktrees of lanes are made: an absolute folder, or one relative to the lane's repository. Default: `worktrees` in BRIDGE_DATA_DIR. */
+  BRIDGE_WORKTREES_DIR: Type.Optional(Type.String({ minLength: 1 })),
+  /** Deadline for making or removing one worktree. */
+  BRIDGE_GIT_TIMEOUT_MS: Type.Integer({ default: 30_000, minimum: 1000 }),
   /** `off`: processes of the host are not looked at, and what runs is inferred from activity. */
   BRIDGE_PROCESS_VIEW: Type.Enum(['auto', 'off'], { default: 'auto' }),
 })

@@ -14,6 +14,7 @@ import {
   parseFileLocks,
   parseNulSeparated,
 } from './proc.parser.ts'
+import { isInside } from './workspace.guard.ts'
 
 export type SightOptions = {
   runnerId: string
@@ -50,6 +51,15 @@ export class HostSight {
     const reason = blindness(this.#outlook(locks !== undefined, threads))
     const processes = process.platform === 'linux' && !this.#options.switchedOff ? this.#processes() : []
     return { runnerId, host, codexHome, seen: reason === null, reason, processes, threads: reason === null ? threads : [] }
+  }
+
+  /** A codex process that works in a folder, in words; null when none is seen. */
+  userOf(folder: string): string | null {
+    if (process.platform !== 'linux' || this.#options.switchedOff) return null
+    // One that was started elsewhere may have been told to work here: its command line says so.
+    const told = (pid: number) => parseNulSeparated(text(`/proc/${pid}/cmdline`) ?? '').map((word) => word.replace(/^--cd=/, ''))
+    const user = this.#processes().find(({ cwd, pid }) => [cwd ?? '', ...told(pid)].some((path) => isInside(path, [folder])))
+    return user ? `A codex process works in it (${user.kind}, pid ${user.pid})` : null
   }
 
   /** Who has a thread open for writing: null when nobody has, or nobody can be seen. */

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
-import { join } from 'node:path'
-import { EventLog, followEvents, serve } from '@codex-bridge/bus'
-import { CodexCallRequests, CodexRequests, RunnerRequests, subjects } from '@codex-bridge/contracts'
+import { join, resolve } from 'node:path'
+import { EventLog, followEvents, LEASE_TTL_MS, serve } from '@codex-bridge/bus'
+import { CodexCallRequests, CodexRequests, type LaneState, RunnerRequests, subjects } from '@codex-bridge/contracts'
 import {
   BRIDGE_VERSION,
   configOrExit,
@@ -16,10 +16,12 @@ import { AppServerLauncher } from './app-server.launcher.ts'
 import { ChildRegistry } from './child.registry.ts'
 import { CodexPool } from './codex.pool.ts'
 import { RunnerConfig, takeoverSettings } from './config.ts'
+import { GitClient } from './git.client.ts'
 import { HomeProbe } from './home.probe.ts'
 import { HostSight } from './host.sight.ts'
 import { Runner } from './runner.ts'
 import { WorkspaceGuard } from './workspace.guard.ts'
+import { WorktreeKeeper } from './worktree.keeper.ts'
 
 const config = configOrExit(RunnerConfig)
 const context = createContext('session-runner', config)
@@ -48,6 +50,17 @@ await runService(logger, async (started) => {
   const leases = await openLeases(bus, context)
   const runner = new Runner({ bus, log, leases, launcher, probe, sight, workspaces, config, runnerId, logger })
 
+  const worktrees = new WorktreeKeeper({
+    git: new GitClient(config.BRIDGE_GIT_TIMEOUT_MS),
+    workspaces,
+    leases,
+    folder: config.BRIDGE_WORKTREES_DIR ?? resolve(config.BRIDGE_DATA_DIR, 'worktrees'),
+    patienceMs: config.BRIDGE_GIT_TIMEOUT_MS + LEASE_TTL_MS,
+    laneOf: async (laneId) => (await log.last(laneId, 'lane'))?.state as LaneState | undefined,
+    inUse: (path) => sight.userOf(path),
+    logger,
+  })
+
   const ending = new AbortController()
   const follow = { from: (await log.extent()).lastSeq + 1, filter: subjects.aggregateEvents('approval'), signal: ending.signal }
   const following = followEvents(bus, { ...follow, observe: (problem) => logger.warn({ problem }, 'approvals') }, async (event) =>
@@ -71,7 +84,13 @@ await runService(logger, async (started) => {
     bus,
     { ...about, service: 'runner' },
     RunnerRequests,
-    { claim: (request) => runner.claim(request), recover: (request) => runner.recover(request) },
+    {
+      claim: (request) => runner.claim(request),
+      recover: (request) => runner.recover(request),
+      'plan-worktree': (request) => worktrees.plan(request),
+      'create-worktree': (request) => worktrees.create(request),
+      'remove-worktree': (request) => worktrees.remove(request),
+    },
     { observe },
   )
   const information = await serve(

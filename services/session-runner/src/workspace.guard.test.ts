@@ -47,6 +47,16 @@ describe('WorkspaceGuard', () => {
     expect(guard.check(join(folder, 'allowed', '..', 'outside'))).toMatchObject({ code: 'workspace_forbidden' })
   })
 
+  it('judges a folder to be by where the links on its way lead', () => {
+    const guard = new WorkspaceGuard(join(folder, 'allowed'))
+    symlinkSync(join(folder, 'outside'), join(folder, 'allowed', 'escape'))
+    symlinkSync(join(folder, 'allowed'), join(folder, 'way-in'))
+    expect(guard.checkNew(join(folder, 'allowed', 'new', 'lane'))).toBe(join(folder, 'allowed', 'new', 'lane'))
+    expect(guard.checkNew(join(folder, 'way-in', 'new'))).toBe(join(folder, 'allowed', 'new'))
+    expect(guard.checkNew(join(folder, 'allowed', 'escape', 'new'))).toMatchObject({ code: 'workspace_forbidden' })
+    expect(guard.checkNew('new')).toMatchObject({ code: 'workspace_forbidden' })
+  })
+
   it('lets a folder pass that is gone, when only being outside matters', () => {
     const guard = new WorkspaceGuard(join(folder, 'allowed'))
     expect(() => guard.assertAllowed(join(folder, 'nowhere'))).not.toThrow()

@@ -1,5 +1,5 @@
 import { realpathSync, statSync } from 'node:fs'
-import { isAbsolute, sep } from 'node:path'
+import { basename, dirname, isAbsolute, join, sep } from 'node:path'
 import { BridgeError, type StatusReason } from '@codex-bridge/contracts'
 
 /** What is wrong with a folder. */
@@ -36,14 +36,25 @@ export class WorkspaceGuard {
   }
 
   check(path: string): WorkspaceProblem | undefined {
-    // Followed at every check: a root may be a link that is moved, or a folder that is made later.
-    return judgeWorkspace(path, realFolder(path), this.#roots.length === 0 ? [] : this.#roots.map((root) => realFolder(root) ?? root))
+    return judgeWorkspace(path, realFolder(path), this.#realRoots())
+  }
+
+  /** A folder that is yet to be made: where links lead it must be inside. @returns its real path, or what is wrong with it */
+  checkNew(path: string): string | WorkspaceProblem {
+    const real = realPathToBe(path)
+    // Judged as if it were there: only its place matters.
+    return judgeWorkspace(path, real, this.#realRoots()) ?? real
   }
 
   /** The folder a thread itself names: it may be gone, but must not be outside. @throws BridgeError `readiness_blocked` */
   assertAllowed(path: string): void {
     const problem = this.check(path)
     if (problem?.code === 'workspace_forbidden') throw workspaceError(problem)
+  }
+
+  /** Followed at every check: a root may be a link that is moved, or a folder that is made later. */
+  #realRoots(): string[] {
+    return this.#roots.map((root) => realFolder(root) ?? root)
   }
 
   /** Those of the paths that are no folders here. */
@@ -54,6 +65,16 @@ export class WorkspaceGuard {
 
 export const workspaceError = ({ code, message, details }: WorkspaceProblem): BridgeError =>
   new BridgeError('readiness_blocked', message, { details: { reason: code, ...(details as object) } })
+
+/** Real path of what exists of a path, and the rest of it. */
+const realPathToBe = (path: string): string => {
+  try {
+    return realpathSync(path)
+  } catch {
+    const parent = dirname(path)
+    return parent === path ? path : join(realPathToBe(parent), basename(path))
+  }
+}
 
 const realFolder = (path: string): string | undefined => {
   try {

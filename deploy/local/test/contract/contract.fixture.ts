@@ -13,6 +13,7 @@ import {
   spawnProcess,
   startScriptedModel,
   type TempDir,
+  TestRepository,
   waitFor,
 } from '@codex-bridge/testkit'
 import type { TSchema } from 'typebox'
@@ -91,6 +92,16 @@ export class ContractRig {
     const path = join(this.#folder.path, 'work', name)
     mkdirSync(path, { recursive: true })
     return path
+  }
+
+  /** A git repository for lanes to work in. */
+  repository(name: string): TestRepository {
+    return new TestRepository(join(this.workspace(name), 'repo'))
+  }
+
+  /** Where the bridge makes worktrees unless it is told otherwise. */
+  worktree(laneId: string): string {
+    return join(this.#folder.path, 'data', 'worktrees', laneId)
   }
 
   async untilStatus(laneId: string, ...statuses: LaneStatus[]): Promise<Lane> {

@@ -33,6 +33,8 @@ export const laneRoutes: RouteModule = (mount, bus) => {
    *   post:
    *     tags: [lanes]
    *     summary: Create a lane
+   *     description: |
+   *       With `worktree: true` a git worktree of `repoRoot` is made for it first; what stands in its way is 409 `worktree_blocked`.
    *     parameters:
    *       - $ref: '#/components/parameters/IdempotencyKey'
    *     requestBody:
@@ -104,7 +106,9 @@ export const laneRoutes: RouteModule = (mount, bus) => {
    *   delete:
    *     tags: [lanes]
    *     summary: Delete a lane
-   *     description: Stops its session first.
+   *     description: |
+   *       Stops its session first. A worktree that the bridge made for it is removed when nothing would be lost, and kept else;
+   *       the `lane.deleted` event says which, and why.
    *     parameters:
    *       - $ref: '#/components/parameters/IdempotencyKey'
    *     responses:

@@ -1,0 +1,56 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { type BoundedCommand, runBounded } from './bounded.command.ts'
+
+const run = (script: string, more: Partial<BoundedCommand> = {}) =>
+  runBounded({ binary: '/bin/sh', args: ['-c', script], cwd: '/', env: { PATH: process.env['PATH'] ?? '' }, timeoutMs: 20_000, ...more })
+
+const isGone = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return false
+  } catch {
+    return true
+  }
+}
+const untilGone = async (pid: number): Promise<void> => {
+  for (const end = Date.now() + 5000; !isGone(pid) && Date.now() < end; ) await sleep(20)
+  expect(isGone(pid)).toBe(true)
+}
+
+describe('runBounded', () => {
+  it('answers code, output and errors apart, in the environment it was given and no other', async () => {
+    const end = await run('echo "$ONLY"; echo no >&2; env | grep -c . ; exit 3', { env: { ONLY: 'this', PATH: '/usr/bin:/bin' } })
+    expect(end).toMatchObject({ code: 3, stderr: 'no\n', timedOut: false })
+    expect(end.stdout.split('\n')[0]).toBe('this')
+    expect(Number(end.stdout.split('\n')[1])).toBeLessThan(6)
+  })
+
+  it('has no input to wait for', async () => {
+    expect(await run('cat')).toMatchObject({ code: 0, stdout: '' })
+  })
+
+  it('ends a program that outlives its deadline, also one that ignores the first signal, and what it started', async () => {
+    const started = performance.now()
+    const end = await run("trap '' TERM; sleep 60 & echo $!; while :; do sleep 0.1; done", { timeoutMs: 300 })
+    expect(end).toMatchObject({ code: null, timedOut: true })
+    expect(performance.now() - started).toBeLessThan(15_000)
+    await untilGone(Number(end.stdout))
+  })
+
+  it('does not wait for what a program leaves behind, and ends it', async () => {
+    const started = performance.now()
+    const end = await run('sleep 60 & echo $!')
+    expect(end.code).toBe(0)
+    expect(performance.now() - started).toBeLessThan(15_000)
+    await untilGone(Number(end.stdout))
+  })
+
+  it('ends a program that does not stop talking', async () => {
+    expect(await run('yes')).toMatchObject({ code: null, timedOut: false })
+  })
+
+  it('says so when a folder is not there', async () => {
+    await expect(run('true', { cwd: '/nowhere/at/all' })).rejects.toThrow('ENOENT')
+  })
+})
