@@ -86,6 +86,7 @@ export class Runner {
       runnerId,
       codexHome: launcher.codexHome,
       ...probe.findings,
+      codexVersions: versionsOf(probe.findings.codexVersion, launcher.versions()),
       sessions: this.#held.size,
       capacity: config.BRIDGE_RUNNER_CAPACITY,
     }
@@ -292,3 +293,5 @@ export class Runner {
     }
   }
 }
+
+const versionsOf = (probed: string | null, living: string[]): string[] => [...new Set([...(probed === null ? [] : [probed]), ...living])].sort()
