@@ -29,6 +29,7 @@ import {
 } from './session.decider.ts'
 import type { SessionRecord } from './session.record.ts'
 import { type LoadedThread, type LoaderOptions, ThreadLoader } from './thread.loader.ts'
+import type { OriginatorReader } from './thread.originator.ts'
 import { type Ending, TurnCommands } from './turn.commands.ts'
 import { type Stall, TurnWatchdog, type WatchdogLimits } from './turn.watchdog.ts'
 import { runVerification } from './verification.runner.ts'
@@ -44,6 +45,7 @@ export type SessionOptions = {
   readinessRetryMs: number
   /** How threads are taken over. */
   threads: Pick<LoaderOptions, 'takeover' | 'holderOf' | 'assertAllowed'>
+  originators: OriginatorReader
   watchdog: WatchdogLimits
   verificationTimeoutMs: number
   /** Starts an app-server whose messages go to the given handlers. */
@@ -200,10 +202,11 @@ export class LaneSession {
   }
 
   /** An app-server call on this session's process. @throws BridgeError */
-  call({ method, params }: SessionRequest<'call'>): Promise<unknown> {
+  async call({ method, params }: SessionRequest<'call'>): Promise<unknown> {
     this.#live()
-    const { rpcTimeoutMs: timeoutMs } = this.#options
-    return callOn(this.#server as AppServerProcess, { method, params, timeoutMs, reload: () => this.#reload() })
+    const { rpcTimeoutMs: timeoutMs, originators } = this.#options
+    const call = { method, params, timeoutMs, reload: () => this.#reload() }
+    return await originators.complete(await callOn(this.#server as AppServerProcess, call))
   }
 
   /** Ends the session: interrupts the turn, ends the process, says so in the log. Repeating it waits for the same end. */

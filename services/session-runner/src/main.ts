@@ -19,6 +19,7 @@ import { RunnerConfig, takeoverSettings } from './config.ts'
 import { HomeProbe } from './home.probe.ts'
 import { HostSight } from './host.sight.ts'
 import { Runner } from './runner.ts'
+import { OriginatorReader } from './thread.originator.ts'
 import { WorkspaceGuard } from './workspace.guard.ts'
 
 const config = configOrExit(RunnerConfig)
@@ -45,8 +46,9 @@ await runService(logger, async (started) => {
     isOwn: (pid) => launcher.owns(pid),
     ownThreads: () => runner.loadedThreads(),
   })
+  const originators = new OriginatorReader()
   const leases = await openLeases(bus, context)
-  const runner = new Runner({ bus, log, leases, launcher, probe, sight, workspaces, config, runnerId, logger })
+  const runner = new Runner({ bus, log, leases, launcher, probe, sight, originators, workspaces, config, runnerId, logger })
 
   const ending = new AbortController()
   const follow = { from: (await log.extent()).lastSeq + 1, filter: subjects.aggregateEvents('approval'), signal: ending.signal }
@@ -61,7 +63,7 @@ await runService(logger, async (started) => {
     },
   })
   started({ name: 'sessions', stop: () => runner.stop() })
-  const pool = new CodexPool({ launcher, logger, sight, takeover: takeoverSettings(config), rpcTimeoutMs: config.BRIDGE_RPC_TIMEOUT_MS })
+  const pool = new CodexPool({ launcher, logger, sight, takeover: takeoverSettings(config), originators, rpcTimeoutMs: config.BRIDGE_RPC_TIMEOUT_MS })
   started({ name: 'codex pool', stop: () => pool.stop() })
   void probe.start()
   await runner.recoverOwn()
