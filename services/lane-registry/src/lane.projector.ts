@@ -23,8 +23,11 @@ const WAIT_OUT = { patienceMs: Number.POSITIVE_INFINITY } as const
 
 const CHECKPOINT_KEY = 'checkpoint.lane-registry'
 
+/** A lane as the log has it. `sessionAt` is the time of its session's last event, undefined when it never had one. */
+export type ProjectedLane = LaneAggregates & { sessionAt: string | undefined }
+
 type Waiter = { seq: number; resolve: () => void }
-type Entry = Partial<Record<Aggregate, { state: unknown; seq: number }>>
+type Entry = Partial<Record<Aggregate, { state: unknown; seq: number; ts: string }>>
 
 /**
  * Folds the event log, in order, into the present state of every lane, and keeps Redis equal to it. On the way it is the
@@ -73,12 +76,12 @@ export class LaneProjector {
   }
 
   /** The lanes whose log says that an app-server process belongs to them, and those that show a live status. */
-  live(): LaneAggregates[] {
+  live(): ProjectedLane[] {
     return this.all().filter(({ session, lane }) => isLive(session) || LIVE_STATUSES.has(lane.status))
   }
 
   /** A lane's aggregates, undefined where there is none or it was deleted. */
-  get(laneId: string): LaneAggregates | undefined {
+  get(laneId: string): ProjectedLane | undefined {
     const entry = this.#entries.get(laneId)
     const lane = entry?.lane?.state as LaneState | undefined
     if (!entry || !lane || lane.deleted) return
@@ -87,11 +90,12 @@ export class LaneProjector {
       session: entry.session?.state as SessionState | undefined,
       approvals: entry.approval?.state as ApprovalsState | undefined,
       seq: Math.max(...Object.values(entry).map(({ seq }) => seq)),
+      sessionAt: entry.session?.ts,
     }
   }
 
   /** Every lane. */
-  all(): LaneAggregates[] {
+  all(): ProjectedLane[] {
     return [...this.#entries.keys()].map((laneId) => this.get(laneId)).filter((aggregates) => aggregates !== undefined)
   }
 
@@ -177,7 +181,7 @@ export class LaneProjector {
     const aggregate = aggregateOf(event.type)
     const entry = this.#entries.get(event.laneId) ?? {}
     if ((entry[aggregate]?.seq ?? 0) >= event.seq) return
-    entry[aggregate] = { state: event.state, seq: event.seq }
+    entry[aggregate] = { state: event.state, seq: event.seq, ts: event.ts }
     this.#entries.set(event.laneId, entry)
   }
 

@@ -6,8 +6,6 @@ export type LaneAggregates = {
   session: SessionState | undefined
   approvals: ApprovalsState | undefined
   seq: number
-  /** Time of the session's last event. */
-  sessionAt?: string | undefined
 }
 
 /** Phases in which an app-server process belongs to the lane. */

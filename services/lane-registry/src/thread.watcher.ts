@@ -11,7 +11,7 @@ import {
 } from '@codex-bridge/contracts'
 import { type Logger, stampEvent } from '@codex-bridge/service-kit'
 import type { CodexLookout, Panorama } from './codex.lookout.ts'
-import type { LaneProjector } from './lane.projector.ts'
+import type { LaneProjector, ProjectedLane } from './lane.projector.ts'
 import type { LaneAggregates } from './lane.view.ts'
 import { decideSighting, isWatched, type Sighting } from './thread.decider.ts'
 import type { ThreadDesk } from './thread.desk.ts'
@@ -166,7 +166,7 @@ export class ThreadWatcher {
     while (!this.#options.projector.leading && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, POLL_MS))
   }
 
-  #nextBatch(): LaneAggregates[] {
+  #nextBatch(): ProjectedLane[] {
     const watched = this.#options.projector
       .all()
       .filter(isWatched)
@@ -177,7 +177,7 @@ export class ThreadWatcher {
     return batch
   }
 
-  async #lookAt(batch: LaneAggregates[], round: Round): Promise<void> {
+  async #lookAt(batch: ProjectedLane[], round: Round): Promise<void> {
     const left = [...batch]
     const work = async () => {
       for (let next = left.shift(); next; next = left.shift()) {
@@ -194,7 +194,7 @@ export class ThreadWatcher {
     await Promise.all(Array.from({ length: READS_AT_ONCE }, work))
   }
 
-  async #lookAtOne(aggregates: LaneAggregates, { panorama, missing }: Round): Promise<ThreadChange[] | undefined> {
+  async #lookAtOne(aggregates: ProjectedLane, { panorama, missing }: Round): Promise<ThreadChange[] | undefined> {
     const { lane, sessionAt } = aggregates
     const facts = await this.#options.threads.facts(lane.threadId ?? '').catch((error: unknown) => {
       if (error instanceof BridgeError && error.code === 'thread_not_found') return null
