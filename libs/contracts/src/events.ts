@@ -67,7 +67,10 @@ const METHOD_MAX = 128
  * queries: whatever a later version of Codex may call its methods, the type is short and plain. The payload has the name as it is.
  */
 export const notificationEventType = (method: string): `lane.${string}.notification` =>
-  `lane.${method.slice(0, METHOD_MAX).replaceAll('/', '.').replaceAll(/[^A-Za-z0-9._-]/g, '_')}.notification`
+  `lane.${method
+    .slice(0, METHOD_MAX)
+    .replaceAll('/', '.')
+    .replaceAll(/[^A-Za-z0-9._-]/g, '_')}.notification`
 
 /** What is stored in the stream; the sequence is not part of the body because the server assigns it. */
 export const StoredEvent = Type.Object({

@@ -174,7 +174,10 @@ describe('health', () => {
 
   it('gathers what everybody says', async () => {
     await registry({ health: () => ({ lanes: 3, lag: 1200 }) })
-    await runners(runner({}), runner({ runnerId: 'session-runner-2', codexVersion: '0.170.0', codexVersions: ['0.170.0'], login: 'missing' }))
+    await runners(
+      runner({}),
+      runner({ runnerId: 'session-runner-2', codexVersion: '0.170.0', codexVersions: ['0.170.0'], login: 'missing' }),
+    )
     const { services, runners: found, codex, problems, status } = await health()
     expect(services['lane-registry']).toEqual({ lanes: 3, lag: 1200, status: 'ok', instances: 1 })
     expect(services['session-runner']).toMatchObject({ instances: 2 })

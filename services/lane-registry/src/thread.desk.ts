@@ -158,7 +158,8 @@ export class ThreadDesk {
       cwd: thread.cwd ?? null,
       branch: thread.gitInfo?.branch ?? null,
       surface: surfaceOf(thread),
-      updatedAt: thread.updatedAt ?? null,
+      // Where there are both, versions differ in what touches updatedAt; loading a thread is not driving it.
+      updatedAt: thread.recencyAt ?? thread.updatedAt ?? null,
       archived: isArchived(thread),
     }
   }

@@ -4,8 +4,8 @@ import type { Logger } from '@codex-bridge/service-kit'
 import { type AppServerLauncher, CLIENT_NAME } from './app-server.launcher.ts'
 import type { HostSight } from './host.sight.ts'
 import { SerialQueue } from './serial.queue.ts'
-import type { OriginatorReader } from './thread.originator.ts'
 import { codexError, readinessError, type TakeoverSettings } from './thread.loader.ts'
+import type { OriginatorReader } from './thread.originator.ts'
 
 export type PoolOptions = {
   launcher: AppServerLauncher

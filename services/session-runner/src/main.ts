@@ -63,7 +63,14 @@ await runService(logger, async (started) => {
     },
   })
   started({ name: 'sessions', stop: () => runner.stop() })
-  const pool = new CodexPool({ launcher, logger, sight, takeover: takeoverSettings(config), originators, rpcTimeoutMs: config.BRIDGE_RPC_TIMEOUT_MS })
+  const pool = new CodexPool({
+    launcher,
+    logger,
+    sight,
+    takeover: takeoverSettings(config),
+    originators,
+    rpcTimeoutMs: config.BRIDGE_RPC_TIMEOUT_MS,
+  })
   started({ name: 'codex pool', stop: () => pool.stop() })
   void probe.start()
   await runner.recoverOwn()

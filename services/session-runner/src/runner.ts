@@ -297,4 +297,5 @@ export class Runner {
   }
 }
 
-const versionsOf = (probed: string | null, living: string[]): string[] => [...new Set([...(probed === null ? [] : [probed]), ...living])].sort()
+const versionsOf = (probed: string | null, living: string[]): string[] =>
+  [...new Set([...(probed === null ? [] : [probed]), ...living])].sort()
