@@ -36,9 +36,9 @@ export class AppServerLauncher {
     return this.#versions.has(pid)
   }
 
-  /** Versions of the living children. */
-  versions(): string[] {
-    return [...new Set([...this.#versions.values()].filter((version) => version !== undefined))]
+  /** Versions of the living children, and of the binary as it was probed. */
+  versions(probed: string | null): string[] {
+    return [...new Set([...this.#versions.values(), probed ?? undefined].filter((version) => version !== undefined))].sort()
   }
 
   /** Tells the version of every process that is started from now on: a binary may be replaced at any time. */

@@ -88,7 +88,7 @@ export class Runner {
       runnerId,
       codexHome: launcher.codexHome,
       ...probe.findings,
-      codexVersions: versionsOf(probe.findings.codexVersion, launcher.versions()),
+      codexVersions: launcher.versions(probe.findings.codexVersion),
       sessions: this.#held.size,
       capacity: config.BRIDGE_RUNNER_CAPACITY,
     }
@@ -296,6 +296,3 @@ export class Runner {
     }
   }
 }
-
-const versionsOf = (probed: string | null, living: string[]): string[] =>
-  [...new Set([...(probed === null ? [] : [probed]), ...living])].sort()

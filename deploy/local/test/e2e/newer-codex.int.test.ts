@@ -44,6 +44,16 @@ afterAll(async () => {
   folder.cleanup()
 })
 
+test('a method it lacks is named, with what cannot be had without it', async () => {
+  const look = async () => {
+    const { body } = await rig.http.get<{ status: string; codex: { missingMethods: string[] }; problems: string[] }>('/health')
+    return body.codex.missingMethods?.length > 0 && body
+  }
+  const health = await waitFor(look, { timeoutMs: SLOW_MS, describe: 'the missing method' })
+  expect(health).toMatchObject({ status: 'degraded', codex: { missingMethods: ['thread/fork'] } })
+  expect(health.problems).toEqual([expect.stringMatching(/^session-runner-1: Codex \S+ lacks thread\/fork, needed for forking threads/)])
+})
+
 test('requests nobody knows are refused at once and shown, notifications nobody knows are passed on, and the lane goes on', async () => {
   await lanes.start('future')
   const { payload } = await lanes.turn('future', '#run echo one\n#sleep 1500\n#say still here')
