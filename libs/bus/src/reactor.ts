@@ -58,6 +58,13 @@ export const runReactor = async (options: ReactorOptions, react: (event: BridgeE
   }
 }
 
+/** Stored events that a reaction to all of them has not seen, whoever runs it; those of the last second may count as unseen. */
+export const reactorLag = async (bus: Bus, name: string): Promise<number> => {
+  const checkpoints = await JsonBucket.open<Checkpoint>(bus, BUCKETS.settings)
+  const { lastSeq } = await new EventLog(bus).extent()
+  return Math.max(0, lastSeq - ((await checkpoints.get(`checkpoint.${name}`))?.value.seq ?? 0))
+}
+
 /** A checkpoint beyond the end belongs to a stream that was replaced: start over rather than wait for ever. */
 export const resumePoint = async (bus: Bus, checkpoint: number): Promise<number> => {
   const { lastSeq } = await new EventLog(bus).extent()

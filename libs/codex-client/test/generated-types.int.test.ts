@@ -2,8 +2,7 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
-import { CODEX_PROTOCOL_VERSION, readCodexVersion } from '../src/index.ts'
-import { binary } from './support/codex.rig.ts'
+import { CODEX_PROTOCOL_VERSION, readCodexVersion, resolveCodexBinary } from '../src/index.ts'
 
 it('src/generated is what the pinned binary generates', async () => {
   const script = fileURLToPath(new URL('../generate-types.mjs', import.meta.url))
@@ -12,5 +11,5 @@ it('src/generated is what the pinned binary generates', async () => {
 })
 
 it('carries the version of the pinned binary', async () => {
-  await expect(readCodexVersion(binary)).resolves.toBe(CODEX_PROTOCOL_VERSION)
+  await expect(readCodexVersion(resolveCodexBinary({ env: {} }).path)).resolves.toBe(CODEX_PROTOCOL_VERSION)
 })

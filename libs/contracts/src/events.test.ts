@@ -25,6 +25,8 @@ describe('the event catalogue', () => {
     ['item/completed', 'lane.item.completed.notification'],
     ['thread/tokenUsage/updated', 'lane.thread.tokenUsage.updated.notification'],
     ['error', 'lane.error.notification'],
+    ['a b\r\nX: ü', 'lane.a_b__X___.notification'],
+    ['long/'.repeat(100), `lane.${'long.'.repeat(26).slice(0, 128)}.notification`],
   ])('a forwarded %s is %s, of the session, and never one of our own types', (method, type) => {
     expect(notificationEventType(method)).toBe(type)
     expect(aggregateOf(type)).toBe('session')

@@ -60,8 +60,18 @@ const approvalTypes: ReadonlySet<string> = new Set(Object.keys(EVENT_TYPES.appro
 export const aggregateOf = (eventType: string): Aggregate =>
   laneTypes.has(eventType) ? 'lane' : approvalTypes.has(eventType) ? 'approval' : 'session'
 
-/** Type of a forwarded app-server notification: `turn/started` → `lane.turn.started.notification`. */
-export const notificationEventType = (method: string): `lane.${string}.notification` => `lane.${method.replaceAll('/', '.')}.notification`
+/** Longest name of a method that becomes part of an event type. */
+const METHOD_MAX = 128
+
+/**
+ * Type of a forwarded app-server notification: `turn/started` → `lane.turn.started.notification`. Types travel in headers and
+ * queries: whatever a later version of Codex may call its methods, the type is short and plain. The payload has the name as it is.
+ */
+export const notificationEventType = (method: string): `lane.${string}.notification` =>
+  `lane.${method
+    .slice(0, METHOD_MAX)
+    .replaceAll('/', '.')
+    .replaceAll(/[^A-Za-z0-9._-]/g, '_')}.notification`
 
 /** What is stored in the stream; the sequence is not part of the body because the server assigns it. */
 export const StoredEvent = Type.Object({

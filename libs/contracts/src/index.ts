@@ -1,4 +1,5 @@
 export * from './approval.ts'
+export * from './codex.methods.ts'
 export * from './codex.ts'
 export * from './command-record.ts'
 export * from './commands.ts'

@@ -3,7 +3,7 @@
  * else leaves the sandbox, changes configuration or login, or is unknown here, and needs `BRIDGE_RPC_UNRESTRICTED=1`.
  */
 const ALLOWED: readonly RegExp[] = [
-  /^thread\/(start|resume|fork|archive|unarchive|delete|revert|read|list|search|unsubscribe)$/,
+  /^thread\/(start|resume|fork|archive|unarchive|delete|revert|rollback|read|list|search|unsubscribe)$/,
   /^thread\/(loaded|turns|items)\/(list|read)$/,
   /^thread\/(name\/set|metadata\/update|compact\/start|goal\/get|queue\/list)$/,
   /^thread\/backgroundTerminals\/(list|clean)$/,
@@ -26,4 +26,4 @@ export const isReadingMethod = (method: string): boolean => READING.test(method)
 
 /** Methods that act on a thread their process has loaded. */
 export const needsLoadedThread = (method: string): boolean =>
-  /^(turn\/|review\/start$|thread\/(compact\/start|revert|backgroundTerminals\/))/.test(method)
+  /^(turn\/|review\/start$|thread\/(compact\/start|revert|rollback|backgroundTerminals\/))/.test(method)

@@ -1,3 +1,4 @@
+export { codexUnderTest } from './codex-under-test.ts'
 export { findExecutable } from './executable.ts'
 export { freePort } from './free-port.ts'
 export { TestRepository } from './git.repository.ts'

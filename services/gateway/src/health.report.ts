@@ -1,10 +1,12 @@
 import { type Bus, requestMany, requestText } from '@codex-bridge/bus'
-import { type RunnerInfo, subjects } from '@codex-bridge/contracts'
+import { CODEX_NEEDS, type RunnerInfo, subjects } from '@codex-bridge/contracts'
 import { BRIDGE_VERSION } from '@codex-bridge/service-kit'
 import type { HealthReport, ServiceHealth } from './health.schema.ts'
 
 /** Everything asked for a report must answer within this time, in milliseconds. */
 const DEADLINE_MS = 1000
+/** Stored events a service may be behind before that is a problem: a burst is worked off within seconds. */
+const LAG_LIMIT = 1000
 /** How long instances have to answer a question that goes to all of them; leaves time within the deadline. */
 const GATHER_MS = 800
 
@@ -94,7 +96,8 @@ const reportOf = (bus: Bus, gathered: Gathered): HealthReport => {
 const serviceHealth = (details: Record<string, unknown> | undefined, instances: number): ServiceHealth => {
   if (!details) return { status: 'down', instances }
   const status = details['status'] === 'degraded' || details['status'] === 'down' ? details['status'] : 'ok'
-  return { ...details, status, instances: Math.max(instances, 1) }
+  const lag = Number.isInteger(details['lag']) ? (details['lag'] as number) : null
+  return { ...details, ...('lag' in details && { lag }), status, instances: Math.max(instances, 1) }
 }
 
 const worstOf = (runners: RunnerInfo[]): ServiceHealth['status'] =>
@@ -107,9 +110,24 @@ const codexOf = (runners: RunnerInfo[]): HealthReport['codex'] => {
     version: best?.codexVersion ?? null,
     appServer: best?.appServer ?? null,
     login: best?.login ?? null,
-    mixedVersions: new Set(runners.flatMap(({ codexVersion }) => codexVersion ?? [])).size > 1,
+    mixedVersions: versionsOf(runners).length > 1,
+    missingMethods: missingOf(runners),
+    homes: homesOf(runners),
   }
 }
+
+const versionsOf = (runners: RunnerInfo[]): string[] => [...new Set(runners.flatMap(({ codexVersions }) => codexVersions))].sort()
+
+const missingOf = (runners: RunnerInfo[]): string[] | null => {
+  const told = runners.flatMap(({ missingMethods }) => (missingMethods === null ? [] : [missingMethods]))
+  return told.length === 0 ? null : [...new Set(told.flat())]
+}
+
+const homesOf = (runners: RunnerInfo[]): HealthReport['codex']['homes'] =>
+  [...new Set(runners.map(({ codexHome }) => codexHome))].sort().map((path) => {
+    const here = runners.filter(({ codexHome }) => codexHome === path)
+    return { path, runners: here.length, versions: versionsOf(here) }
+  })
 
 const problemsOf = (services: Record<string, ServiceHealth>, runners: RunnerInfo[]): string[] => [
   ...BACKENDS.filter(({ name }) => services[name]?.status === 'down').map(
@@ -119,8 +137,27 @@ const problemsOf = (services: Record<string, ServiceHealth>, runners: RunnerInfo
     ? ['No session-runner answers: no lane can start a session; see its log, or start everything with `npm start`']
     : []),
   ...runners.flatMap(runnerProblems),
-  ...(codexOf(runners).mixedVersions ? ['Runners use different Codex versions: install the same one for all'] : []),
+  ...versionProblems(runners),
+  ...BACKENDS.filter(({ name }) => (services[name]?.lag ?? 0) > LAG_LIMIT).map(
+    ({ name }) => `${name} is ${services[name]?.lag} events behind: what it shows and sends is late; see its log`,
+  ),
 ]
+
+const versionProblems = (runners: RunnerInfo[]): string[] => {
+  const mixed = homesOf(runners).filter(({ versions }) => versions.length > 1)
+  if (mixed.length > 0) {
+    return mixed.map(
+      ({ path, versions }) =>
+        `${path} is used by Codex ${versions.join(' and ')}: an old one minds no writer lock; install one for all, then restart the old sessions`,
+    )
+  }
+  return versionsOf(runners).length > 1 ? ['Runners use different Codex versions: install the same one for all'] : []
+}
+
+const lackProblems = ({ runnerId, codexVersion, missingMethods }: RunnerInfo): string[] =>
+  (missingMethods ?? []).map(
+    (method) => `${runnerId}: Codex ${codexVersion ?? ''} lacks ${method}, needed for ${CODEX_NEEDS[method]?.serves}: install a newer one`,
+  )
 
 const runnerProblems = (runner: RunnerInfo): string[] => [
   ...(runner.codexBinary === null
@@ -129,6 +166,7 @@ const runnerProblems = (runner: RunnerInfo): string[] => [
   ...(runner.login === 'missing'
     ? [`${runner.runnerId} is not logged in to Codex: run \`codex login\`, or \`npm run demo\` works without an account`]
     : []),
+  ...lackProblems(runner),
   ...(runner.problem === null ? [] : [`${runner.runnerId}: ${runner.problem}`]),
   ...(runner.appServer === 'failed' && runner.problem === null
     ? [`${runner.runnerId} cannot start the app-server: try \`codex app-server\` on its machine`]

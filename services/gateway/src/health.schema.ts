@@ -4,7 +4,11 @@ import { type Static, Type } from 'typebox'
 const Status = Type.Enum(['ok', 'degraded', 'down'])
 
 export const ServiceHealth = Type.Object(
-  { status: Status, instances: Type.Integer({ minimum: 0 }) },
+  {
+    status: Status,
+    instances: Type.Integer({ minimum: 0 }),
+    lag: Type.Optional(Nullable(Type.Integer({ minimum: 0, description: 'Stored events it has not looked at yet; null: it cannot tell' }))),
+  },
   { additionalProperties: true, description: 'Further fields are what the service says of itself' },
 )
 export type ServiceHealth = Static<typeof ServiceHealth> & Record<string, unknown>
@@ -23,7 +27,11 @@ export const HealthReport = Type.Object(
       version: RunnerInfo.properties.codexVersion,
       appServer: Nullable(RunnerInfo.properties.appServer),
       login: Nullable(RunnerInfo.properties.login),
-      mixedVersions: Type.Boolean(),
+      mixedVersions: Type.Boolean({ description: 'Of all runners and their living app-servers' }),
+      missingMethods: Nullable(
+        Type.Array(Type.String(), { description: 'Methods of the contract that some runner cannot serve; null: none tells' }),
+      ),
+      homes: Type.Array(Type.Object({ path: Type.String(), runners: Type.Integer(), versions: Type.Array(Type.String()) })),
     }),
     problems: Type.Array(Type.String(), { description: 'What is amiss, in plain words, and what to do about it' }),
   },

@@ -149,6 +149,8 @@ describe('health', () => {
     runnerId: 'session-runner-1',
     codexBinary: { path: '/bin/codex', origin: 'PATH' },
     codexVersion: '0.169.0',
+    codexVersions: ['0.169.0'],
+    missingMethods: [],
     codexHome: '/home',
     appServer: 'ok',
     login: 'logged_in',
@@ -171,16 +173,48 @@ describe('health', () => {
   const health = async () => (await gateway.http.get<Health>('/health')).body
 
   it('gathers what everybody says', async () => {
-    await registry({ health: () => ({ lanes: 3 }) })
-    await runners(runner({}), runner({ runnerId: 'session-runner-2', codexVersion: '0.170.0', login: 'missing' }))
+    await registry({ health: () => ({ lanes: 3, lag: 1200 }) })
+    await runners(
+      runner({}),
+      runner({ runnerId: 'session-runner-2', codexVersion: '0.170.0', codexVersions: ['0.170.0'], login: 'missing' }),
+    )
     const { services, runners: found, codex, problems, status } = await health()
-    expect(services['lane-registry']).toEqual({ lanes: 3, status: 'ok', instances: 1 })
+    expect(services['lane-registry']).toEqual({ lanes: 3, lag: 1200, status: 'ok', instances: 1 })
     expect(services['session-runner']).toMatchObject({ instances: 2 })
     expect(found.map(({ runnerId }) => runnerId)).toEqual(['session-runner-1', 'session-runner-2'])
     expect(codex).toMatchObject({ version: '0.169.0', appServer: 'ok', login: 'logged_in', mixedVersions: true })
     expect(problems.join('\n')).toMatch(/codex login.*npm run demo/)
     expect(problems.join('\n')).toMatch(/approvals does not answer/)
+    expect(problems.join('\n')).toMatch(/lane-registry is 1200 events behind/)
     expect(status).toBe('degraded')
+  })
+
+  it('names what the binaries lack, and homes that different versions use', async () => {
+    await runners(
+      runner({ codexVersion: '0.98.0', codexVersions: ['0.98.0', '0.169.0'], missingMethods: ['turn/steer'] }),
+      runner({ runnerId: 'session-runner-2', codexHome: '/other' }),
+      runner({ runnerId: 'session-runner-3', codexHome: '/other', missingMethods: null }),
+    )
+    const { codex, problems } = await health()
+    expect(codex).toMatchObject({
+      mixedVersions: true,
+      missingMethods: ['turn/steer'],
+      homes: [
+        { path: '/home', runners: 1, versions: ['0.169.0', '0.98.0'] },
+        { path: '/other', runners: 2, versions: ['0.169.0'] },
+      ],
+    })
+    expect(problems.filter((problem) => /turn\/steer/.test(problem))).toEqual([
+      'session-runner-1: Codex 0.98.0 lacks turn/steer, needed for steering: install a newer one',
+    ])
+    expect(problems.filter((problem) => /is used by Codex/.test(problem))).toEqual([
+      expect.stringMatching(/^\/home is used by Codex 0\.169\.0 and 0\.98\.0:/),
+    ])
+  })
+
+  it('does not know what the binaries lack where none tells', async () => {
+    await runners(runner({ missingMethods: null }))
+    expect((await health()).codex).toMatchObject({ missingMethods: null, mixedVersions: false })
   })
 
   it('does not wait for a service that hangs', async () => {

@@ -62,12 +62,14 @@ export const serveRegistry = (parts: EndpointParts): Promise<Endpoints> => {
 /** What /health shows of this service: `lag` is how many stored events the projection has not folded yet. */
 const describe = async ({ log, store, projector, instance }: EndpointParts) => {
   const { lastSeq, messages, bytes } = await log.extent()
+  // Where another process leads, its copy in Redis tells how far it is.
+  const read = projector.leading ? projector.processed : store.ready ? await store.checkpoint().catch(() => undefined) : undefined
   return {
     instance,
     leading: projector.leading,
     redis: store.ready ? 'up' : 'down',
     copied: projector.copied,
     events: { lastSeq, stored: messages, bytes },
-    lag: projector.leading ? Math.max(0, lastSeq - projector.processed) : null,
+    lag: read === undefined ? null : Math.max(0, lastSeq - read),
   }
 }

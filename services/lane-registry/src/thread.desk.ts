@@ -12,7 +12,7 @@ import { CommandMemory } from './command.memory.ts'
 import type { LaneProjector } from './lane.projector.ts'
 import type { LaneAggregates } from './lane.view.ts'
 import type { SessionGateway } from './session.gateway.ts'
-import { hasNoTurnsYet, legacyThread, threadError } from './thread.errors.ts'
+import { hasNoTurnsYet, isLegacyThread, isUnknownTo, legacyThread, threadError } from './thread.errors.ts'
 import { type Lineage, ThreadLineage, type ThreadPage } from './thread.lineage.ts'
 import type { ThreadFacts } from './thread.seen.ts'
 import { type ActiveThread, type CodexThread, isArchived, rankActive, surfaceOf } from './thread.surface.ts'
@@ -162,7 +162,8 @@ export class ThreadDesk {
       cwd: thread.cwd ?? null,
       branch: thread.gitInfo?.branch ?? null,
       surface: surfaceOf(thread),
-      updatedAt: thread.updatedAt ?? null,
+      // Where there are both, versions differ in what touches updatedAt; loading a thread is not driving it.
+      updatedAt: thread.recencyAt ?? thread.updatedAt ?? null,
       archived: isArchived(thread),
     }
   }
@@ -179,11 +180,21 @@ export class ThreadDesk {
     const turns = await this.#lastTurns(threadId, numTurns)
     const oldest = turns.at(-1)
     if (!oldest) return { thread: ((await this.call('thread/read', { threadId })) as { thread: unknown }).thread, droppedTurns: 0 }
+    const droppedTurns = turns.length
     try {
-      const reverted = (await this.call('thread/revert', { threadId, beforeTurnId: oldest.id })) as Params
-      return { ...reverted, droppedTurns: turns.length }
+      return { ...((await this.call('thread/revert', { threadId, beforeTurnId: oldest.id })) as Params), droppedTurns }
     } catch (error) {
-      throw legacyThread(error, threadId, oldest.id)
+      if (!isLegacyThread(error) && !isUnknownTo(error, 'thread/revert')) throw error
+      return { ...(await this.#rollBackInPlace(threadId, droppedTurns, oldest.id)), droppedTurns }
+    }
+  }
+
+  /** As Codex did it before it had thread/revert; for a while it had both, one for each kind of thread. */
+  async #rollBackInPlace(threadId: string, numTurns: number, beforeTurnId: string): Promise<Params> {
+    try {
+      return (await this.call('thread/rollback', { threadId, numTurns })) as Params
+    } catch (error) {
+      throw isUnknownTo(error, 'thread/rollback') ? legacyThread(threadId, beforeTurnId) : error
     }
   }
 

@@ -31,10 +31,16 @@ export const threadError = (error: unknown, threadId: unknown): unknown => {
 export const hasNoTurnsYet = (error: unknown): boolean =>
   error instanceof BridgeError && error.code === 'codex_error' && /list_turns is not supported yet/i.test(error.message)
 
-/** Threads of an older Codex cannot be reverted, but a copy can be cut. */
-export const legacyThread = (error: unknown, threadId: string, beforeTurnId: string): unknown =>
-  error instanceof BridgeError && /paginated/i.test(error.message)
-    ? new BridgeError('codex_error', 'This thread was made by an older Codex and cannot be rolled back in place', {
-        details: { threadId, offer: { method: 'POST', path: `/codex/threads/${threadId}/fork`, body: { beforeTurnId } } },
-      })
-    : error
+/** True when Codex keeps the thread in its older form, which cannot be reverted. */
+export const isLegacyThread = (error: unknown): boolean =>
+  error instanceof BridgeError && error.code === 'codex_error' && /paginated/i.test(error.message)
+
+/** True when this Codex has no such method; nothing was done then. */
+export const isUnknownTo = (error: unknown, method: string): boolean =>
+  error instanceof BridgeError && error.code === 'codex_error' && error.message.includes(`unknown variant \`${method}\``)
+
+/** A thread that no method of this Codex can roll back; a copy can be cut. */
+export const legacyThread = (threadId: string, beforeTurnId: string): BridgeError =>
+  new BridgeError('codex_error', 'This thread was made by an older Codex and cannot be rolled back in place', {
+    details: { threadId, offer: { method: 'POST', path: `/codex/threads/${threadId}/fork`, body: { beforeTurnId } } },
+  })

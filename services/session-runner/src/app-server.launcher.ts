@@ -18,7 +18,8 @@ export type LauncherOptions = { codexHome: string; children: ChildRegistry; logg
 /** Starts codex app-server processes of one home and keeps their identities on disk while they live. */
 export class AppServerLauncher {
   readonly #options: LauncherOptions
-  readonly #pids = new Set<number>()
+  readonly #versions = new Map<number, string | undefined>()
+  #onVersion: (version: string | undefined) => void = () => undefined
 
   constructor(options: LauncherOptions) {
     this.#options = options
@@ -32,7 +33,17 @@ export class AppServerLauncher {
 
   /** Whether a process is one of this launcher's living children. */
   owns(pid: number): boolean {
-    return this.#pids.has(pid)
+    return this.#versions.has(pid)
+  }
+
+  /** Versions of the living children, and of the binary as it was probed. */
+  versions(probed: string | null): string[] {
+    return [...new Set([...this.#versions.values(), probed ?? undefined].filter((version) => version !== undefined))].sort()
+  }
+
+  /** Tells the version of every process that is started from now on: a binary may be replaced at any time. */
+  onVersion(listener: (version: string | undefined) => void): void {
+    this.#onVersion = listener
   }
 
   /** @throws BridgeError `codex_unavailable` with what was tried or what codex said last */
@@ -52,9 +63,10 @@ export class AppServerLauncher {
         },
       })
       if (server.identity) children.add(server.identity, server.mark)
-      this.#pids.add(server.pid)
+      this.#versions.set(server.pid, server.codexVersion)
+      this.#onVersion(server.codexVersion)
       void server.exited.then(() => {
-        this.#pids.delete(server.pid)
+        this.#versions.delete(server.pid)
         children.remove(server.pid)
       })
       return server

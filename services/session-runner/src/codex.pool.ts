@@ -5,12 +5,14 @@ import { type AppServerLauncher, CLIENT_NAME } from './app-server.launcher.ts'
 import type { HostSight } from './host.sight.ts'
 import { SerialQueue } from './serial.queue.ts'
 import { codexError, readinessError, type TakeoverSettings } from './thread.loader.ts'
+import type { OriginatorReader } from './thread.originator.ts'
 
 export type PoolOptions = {
   launcher: AppServerLauncher
   logger: Logger
   sight: Pick<HostSight, 'holderOf'>
   takeover: TakeoverSettings
+  originators: OriginatorReader
   rpcTimeoutMs: number
 }
 
@@ -40,7 +42,16 @@ export class CodexPool {
   }
 
   /** @returns Codex's result as it is. @throws BridgeError `codex_error`, `readiness_blocked`, `codex_timeout`, `codex_unavailable` */
-  async call({ method, params, timeoutMs }: CodexCall): Promise<unknown> {
+  async call(call: CodexCall): Promise<unknown> {
+    return await this.#options.originators.complete(await this.#call(call))
+  }
+
+  async stop(): Promise<void> {
+    clearTimeout(this.#readerTimer)
+    await Promise.all([this.#reader?.stop(), ...[...this.#held.values()].map(({ server }) => server.stop())])
+  }
+
+  async #call({ method, params, timeoutMs }: CodexCall): Promise<unknown> {
     const limit = timeoutMs ?? this.#options.rpcTimeoutMs
     try {
       // A process that only reads has nothing loaded: what counts is what is held.
@@ -49,18 +60,13 @@ export class CodexPool {
       const held = this.#held.get(String(params['threadId']))
       // A fork needs no lock on its source, and would be held with it.
       if (held && method !== 'thread/fork') {
-        return await held.server.peer.request(method, turnParams(method, params, held.turnId), { timeoutMs: limit })
+        return await onHeld(held, method, params, limit)
       }
       return await this.#scoped(method, params, limit)
     } catch (error) {
       if (classifyResumeError(error) !== 'active_writer') throw codexError(error)
       throw readinessError('active_writer', String(params['threadId']), (error as Error).message, (id) => this.#options.sight.holderOf(id))
     }
-  }
-
-  async stop(): Promise<void> {
-    clearTimeout(this.#readerTimer)
-    await Promise.all([this.#reader?.stop(), ...[...this.#held.values()].map(({ server }) => server.stop())])
   }
 
   #sharedReader(): Promise<AppServerProcess> {
@@ -109,7 +115,8 @@ export class CodexPool {
 
   /** Loads a thread; one of another program without the settings that program left on it. */
   async #load(server: AppServerProcess, threadId: string, timeoutMs: number): Promise<void> {
-    const { thread } = (await server.peer.request('thread/read', { threadId }, { timeoutMs })) as { thread: Thread }
+    const read = (await server.peer.request('thread/read', { threadId }, { timeoutMs })) as { thread: Thread }
+    const { thread } = await this.#options.originators.complete(read)
     const takeover = thread.originator === CLIENT_NAME ? {} : this.#options.takeover
     await server.peer.request('thread/resume', { threadId, excludeTurns: true, ...takeover }, { timeoutMs })
   }
@@ -143,6 +150,17 @@ export class CodexPool {
     if (method in declined) server.peer.respond(id, declined[method])
     else server.peer.respondError(id, { code: -32_601, message: `codex-bridge does not handle ${method}` })
   }
+}
+
+/**
+ * A call on the process that holds the thread. A start that names the running turn adds to it: Codex would do so itself, but old
+ * versions then answer a turn id that no turn has.
+ */
+const onHeld = async ({ server, turnId }: Holding, method: string, params: Params, timeoutMs: number): Promise<unknown> => {
+  const checked = turnParams(method, params, turnId)
+  if (method !== 'turn/start') return await server.peer.request(method, checked, { timeoutMs })
+  const steered = await server.peer.request('turn/steer', { ...checked, expectedTurnId: turnId }, { timeoutMs })
+  return { turn: { id: (steered as { turnId: string }).turnId } }
 }
 
 const turnIdOf = (result: unknown): string | null => {

@@ -77,6 +77,7 @@ export class HostSight {
       platform: process.platform,
       switchedOff: this.#options.switchedOff,
       locksReadable,
+      homeHasLocks: inodeOf(join(this.#options.codexHome, 'thread-writer-locks')) !== undefined,
       onHost: link('/proc/self/ns/pid') === INITIAL_PID_NAMESPACE,
       homeIsMounted: mountPointOf(text('/proc/self/mountinfo') ?? '', realPath(this.#options.codexHome)) !== '/',
       heldByUs: own.length,

@@ -213,10 +213,11 @@ export class LaneSession {
   }
 
   /** An app-server call on this session's process. @throws BridgeError */
-  call({ method, params }: SessionRequest<'call'>): Promise<unknown> {
+  async call({ method, params }: SessionRequest<'call'>): Promise<unknown> {
     this.#live()
-    const { rpcTimeoutMs: timeoutMs } = this.#options
-    return callOn(this.#server as AppServerProcess, { method, params, timeoutMs, reload: () => this.#reload() })
+    const { rpcTimeoutMs: timeoutMs, originators } = this.#options
+    const call = { method, params, timeoutMs, reload: () => this.#reload() }
+    return await originators.complete(await callOn(this.#server as AppServerProcess, call))
   }
 
   /** Ends the session: interrupts the turn, ends the process, says so in the log. Repeating it waits for the same end. */

@@ -20,6 +20,7 @@ import { GitClient } from './git.client.ts'
 import { HomeProbe } from './home.probe.ts'
 import { HostSight } from './host.sight.ts'
 import { Runner } from './runner.ts'
+import { OriginatorReader } from './thread.originator.ts'
 import { WorkspaceGuard } from './workspace.guard.ts'
 import { WorktreeKeeper } from './worktree.keeper.ts'
 
@@ -47,8 +48,9 @@ await runService(logger, async (started) => {
     isOwn: (pid) => launcher.owns(pid),
     ownThreads: () => runner.loadedThreads(),
   })
+  const originators = new OriginatorReader()
   const leases = await openLeases(bus, context)
-  const runner = new Runner({ bus, log, leases, launcher, probe, sight, workspaces, config, runnerId, logger })
+  const runner = new Runner({ bus, log, leases, launcher, probe, sight, originators, workspaces, config, runnerId, logger })
 
   const worktrees = new WorktreeKeeper({
     git: new GitClient(config.BRIDGE_GIT_TIMEOUT_MS),
@@ -74,7 +76,14 @@ await runService(logger, async (started) => {
     },
   })
   started({ name: 'sessions', stop: () => runner.stop() })
-  const pool = new CodexPool({ launcher, logger, sight, takeover: takeoverSettings(config), rpcTimeoutMs: config.BRIDGE_RPC_TIMEOUT_MS })
+  const pool = new CodexPool({
+    launcher,
+    logger,
+    sight,
+    takeover: takeoverSettings(config),
+    originators,
+    rpcTimeoutMs: config.BRIDGE_RPC_TIMEOUT_MS,
+  })
   started({ name: 'codex pool', stop: () => pool.stop() })
   void probe.start()
   await runner.recoverOwn()

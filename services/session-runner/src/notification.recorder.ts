@@ -68,7 +68,7 @@ export class NotificationRecorder {
 
   #canonical(method: string, params: Params): void {
     const { record, now } = this.#options
-    const turn = params['turn'] as { id: string; items?: unknown; error?: unknown; status?: unknown; durationMs?: unknown } | undefined
+    const turn = turnIn(params)
     if (method === 'turn/started' && turn) {
       this.#finalMessage = null
       record((state) => (state.activeTurn ? turnStarted(state, turn.id, now()) : turnAppeared(state, turn.id, now())))
@@ -118,6 +118,12 @@ export class NotificationRecorder {
     })
   }
 }
+
+type Turn = { id: string; items?: unknown; error?: unknown; status?: unknown; durationMs?: unknown }
+
+/** The turn a notification is about; undefined where it is not told in a way we know. */
+const turnIn = ({ turn }: Params): Turn | undefined =>
+  typeof (turn as { id?: unknown } | null | undefined)?.id === 'string' ? (turn as Turn) : undefined
 
 /** Codex may complete a turn whose start it never reported; it is ours if we wait for one without a name. */
 const concerns = (state: SessionState, turnId: string): boolean =>

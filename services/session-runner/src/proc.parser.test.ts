@@ -52,6 +52,7 @@ describe('blindness', () => {
     platform: 'linux',
     switchedOff: false,
     locksReadable: true,
+    homeHasLocks: true,
     onHost: true,
     homeIsMounted: true,
     heldByUs: 0,
@@ -68,6 +69,7 @@ describe('blindness', () => {
     [{ platform: 'darwin' }, /darwin/],
     [{ switchedOff: true }, /switched off/],
     [{ locksReadable: false }, /cannot be read/],
+    [{ homeHasLocks: false, heldByUs: 1, heldByUsSeen: 0 }, /keeps no writer locks/],
     [{ onHost: false }, /container/],
     [{ heldByUs: 1 }, /of the runner itself/],
   ])('%j: said in words', (change, words) => {

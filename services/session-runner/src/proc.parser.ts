@@ -38,6 +38,8 @@ export type Outlook = {
   platform: string
   switchedOff: boolean
   locksReadable: boolean
+  /** Codex has made its folder of writer locks, as it does with the first thread since 0.147. */
+  homeHasLocks: boolean
   /** In the pid namespace of the host itself. */
   onHost: boolean
   /** The Codex home is mounted from elsewhere: others may use it unseen. */
@@ -54,6 +56,7 @@ export const blindness = (outlook: Outlook): string | null => {
   if (!outlook.locksReadable) return '/proc/locks cannot be read'
   if (!outlook.onHost && outlook.homeIsMounted)
     return 'The runner is in a container and its Codex home is mounted: processes of the host that use it cannot be seen'
+  if (outlook.heldByUs > 0 && !outlook.homeHasLocks) return 'This Codex keeps no writer locks: nobody can see who has a thread open'
   if (outlook.heldByUs > 0 && outlook.heldByUsSeen === 0) return 'Not even the locks of the runner itself show in /proc/locks'
   return null
 }

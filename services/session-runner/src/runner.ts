@@ -35,6 +35,7 @@ import { LaneSession } from './lane.session.ts'
 import { claimed, settleLoss, stopped } from './session.decider.ts'
 import { SessionRecord } from './session.record.ts'
 import { sessionOf } from './session.state.ts'
+import type { OriginatorReader } from './thread.originator.ts'
 import { type WorkspaceGuard, workspaceError } from './workspace.guard.ts'
 
 export type RunnerOptions = {
@@ -44,6 +45,7 @@ export type RunnerOptions = {
   launcher: AppServerLauncher
   probe: HomeProbe
   sight: HostSight
+  originators: OriginatorReader
   workspaces: WorkspaceGuard
   config: RunnerConfig
   runnerId: string
@@ -86,6 +88,7 @@ export class Runner {
       runnerId,
       codexHome: launcher.codexHome,
       ...probe.findings,
+      codexVersions: launcher.versions(probe.findings.codexVersion),
       sessions: this.#held.size,
       capacity: config.BRIDGE_RUNNER_CAPACITY,
     }
@@ -148,7 +151,7 @@ export class Runner {
   }
 
   async #open(lane: LaneState, purpose: 'start' | 'recover'): Promise<SessionReply> {
-    const { logger, config, launcher, runnerId, bus, sight, workspaces } = this.#options
+    const { logger, config, launcher, runnerId, bus, sight, originators, workspaces } = this.#options
     const { laneId } = lane
     let session: LaneSession | undefined
     const fence = () => void session?.fence()
@@ -183,6 +186,7 @@ export class Runner {
           assertAllowed: (folder) => (folder === cwd ? undefined : workspaces.assertAllowed(folder)),
         },
         watchdog: { stallMs: config.BRIDGE_TURN_STALL_SEC * 1000, retryMs: config.BRIDGE_TURN_RETRY_SEC * 1000 },
+        originators,
         verificationTimeoutMs: config.BRIDGE_VERIFICATION_TIMEOUT_SEC * 1000,
         launch: (peer) => launcher.start(cwd, peer),
         publishDelta: (delta) => publishDelta(bus, laneId, { laneId, ...delta }),

@@ -5,6 +5,7 @@ import type { Logger } from '@codex-bridge/service-kit'
 import type { Delta } from './delta.coalescer.ts'
 import type { SessionRecord } from './session.record.ts'
 import type { LoaderOptions } from './thread.loader.ts'
+import type { OriginatorReader } from './thread.originator.ts'
 import type { WatchdogLimits } from './turn.watchdog.ts'
 
 /** What a session is made of and how long it waits; whom it answers to is with the session itself. */
@@ -19,6 +20,7 @@ export type SessionSettings = {
   readinessRetryMs: number
   /** How threads are taken over. */
   threads: Pick<LoaderOptions, 'takeover' | 'holderOf' | 'assertAllowed'>
+  originators: OriginatorReader
   watchdog: WatchdogLimits
   verificationTimeoutMs: number
   /** Starts an app-server whose messages go to the given handlers. */

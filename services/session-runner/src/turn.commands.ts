@@ -83,14 +83,12 @@ export class TurnCommands {
       const mark = fingerprint('steer', options ? { ...body, options } : body)
       const known = this.#known(commandId, mark)
       if (known) return known
-      const { record, server, rpcTimeoutMs } = this.#options
+      const { record } = this.#options
       const turnId = await this.#namedTurn()
       expectTurn(turnId, body.expectedTurnId)
       const { threadId } = record.state
       const params = { ...options, threadId, expectedTurnId: turnId, input: [textInput(body.input)] } as TurnSteerParams
-      await server.peer.call('turn/steer', params, { timeoutMs: rpcTimeoutMs }).catch((error: unknown) => {
-        throw steerError(error)
-      })
+      await this.#tell(params)
       const remembered: CommandRecord = { commandId, fingerprint: mark, verb: 'steer', answer: { turnId } }
       const steered = await record.append((state) => turnSteered(state, body.input, remembered))
       return this.#receipt('steer', 'steered', commandId, turnId, steered?.seq ?? record.seq)
@@ -161,6 +159,21 @@ export class TurnCommands {
         await record.append((state) => (state.activeTurn?.commandId === commandId ? turnCompleted(state, end) : undefined))
       }
       throw error
+    }
+  }
+
+  /** Steers. Older versions know of no turn for a moment after its start: as long as it has not ended they are asked again. */
+  async #tell(params: TurnSteerParams): Promise<void> {
+    const { record, server, rpcTimeoutMs } = this.#options
+    for (const deadline = Date.now() + NAMING_PATIENCE_MS; ; await new Promise((resolve) => setTimeout(resolve, NAMING_POLL_MS))) {
+      try {
+        await server.peer.call('turn/steer', params, { timeoutMs: rpcTimeoutMs })
+        return
+      } catch (error) {
+        const refusal = steerError(error)
+        const runs = record.state.activeTurn?.turnId === params.expectedTurnId
+        if (refusal.code !== 'no_active_turn' || !runs || Date.now() > deadline) throw refusal
+      }
     }
   }
 

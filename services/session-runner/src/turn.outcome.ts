@@ -19,7 +19,7 @@ export const turnErrorOf = (error: unknown): StatusReason | null => {
       : codexErrorInfo && typeof codexErrorInfo === 'object'
         ? Object.keys(codexErrorInfo)[0]
         : undefined
-  const code = info === 'usageLimitExceeded' ? 'usage_limit' : unauthorized(codexErrorInfo) ? 'login_required' : 'turn_failed'
+  const code = info === 'usageLimitExceeded' ? 'usage_limit' : unauthorized(codexErrorInfo, message) ? 'login_required' : 'turn_failed'
   return {
     code,
     message: typeof message === 'string' ? message : 'The turn failed',
@@ -27,8 +27,10 @@ export const turnErrorOf = (error: unknown): StatusReason | null => {
   }
 }
 
-const unauthorized = (info: unknown): boolean => {
+/** Until 0.154 or so the status was only in the message. */
+const unauthorized = (info: unknown, message: unknown): boolean => {
   if (info === 'unauthorized') return true
+  if (info === 'other' && typeof message === 'string' && message.startsWith('unexpected status 401 ')) return true
   const failed = (info as { httpConnectionFailed?: { httpStatusCode?: unknown } } | null)?.httpConnectionFailed
   return failed?.httpStatusCode === 401
 }

@@ -1,4 +1,4 @@
-import { type Bus, type LeaseTable, runAsLeader, runReactor, WorkQueue } from '@codex-bridge/bus'
+import { type Bus, type LeaseTable, reactorLag, runAsLeader, runReactor, WorkQueue } from '@codex-bridge/bus'
 import { STREAMS } from '@codex-bridge/contracts'
 import type { ServiceContext, Stoppable } from '@codex-bridge/service-kit'
 import type { DispatcherConfig } from './config.ts'
@@ -67,9 +67,11 @@ export const startDispatcher = async (deps: DispatcherDeps, started: (part: Stop
     },
   })
 
-  const describe = () => ({
+  const describe = async () => ({
     instance: context.instance,
     leading: fleet !== undefined,
+    // Events not yet matched against the subscriptions; what is matched and not delivered is in flight or waiting.
+    lag: await reactorLag(bus, ROLE).catch(() => null),
     subscriptions: store.live().length,
     enabled: store.live().filter(({ enabled }) => enabled).length,
     ...(fleet?.load() ?? { inFlight: 0, waiting: 0 }),

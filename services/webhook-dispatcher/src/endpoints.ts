@@ -16,7 +16,7 @@ export type EndpointDeps = {
   allowedNetworks: readonly Network[]
   logger: Logger
   /** What this process does, for `health`. */
-  describe: () => Record<string, unknown>
+  describe: () => Promise<Record<string, unknown>>
 }
 
 /** Answers `lane.cmd.webhooks.*`. Every process of the service answers, whoever leads. */
@@ -69,7 +69,7 @@ export const serveWebhooks = (deps: EndpointDeps): Promise<Endpoints> => {
         await publishJob(jobs, { subscriptionId: id, queuedAt: now, event })
         return { deliveryId: deliveryIdOf(eventKeyOf(id, event.id)), eventId: event.id, queued: true }
       },
-      health: () => ({ status: 'ok', version: BRIDGE_VERSION, ...deps.describe() }),
+      health: async () => ({ status: 'ok', version: BRIDGE_VERSION, ...(await deps.describe()) }),
     },
     { observe: logServed(deps.logger) },
   )

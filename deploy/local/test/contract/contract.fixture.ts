@@ -6,6 +6,7 @@ import {
   type ApiClient,
   type ApiResponse,
   api,
+  codexUnderTest,
   createCodexHome,
   createTempDir,
   type ManagedProcess,
@@ -127,7 +128,7 @@ export class ContractRig {
   async exec(prompt: string, workspace: string): Promise<ManagedProcess> {
     return this.#own(
       await spawnProcess({
-        command: resolveCodexBinary().path,
+        command: resolveCodexBinary({ env: codexUnderTest() }).path,
         name: 'codex exec',
         args: ['exec', '--skip-git-repo-check', '--cd', workspace, prompt],
         env: this.#environment(),
@@ -139,7 +140,7 @@ export class ContractRig {
   async otherClient(name: string): Promise<AppServerProcess> {
     return this.#own(
       await AppServerProcess.start({
-        binary: resolveCodexBinary().path,
+        binary: resolveCodexBinary({ env: codexUnderTest() }).path,
         codexHome: this.codexHome,
         cwd: this.workspace('other'),
         clientInfo: { name, title: null, version: '1.0.0' },

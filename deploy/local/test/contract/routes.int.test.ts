@@ -26,10 +26,16 @@ const completed = (laneId: string, commandId: string) =>
 
 describe('health, documents, stream', () => {
   it('GET /health names versions, services and the codex binary', async () => {
-    const health = await rig.call('GET', '/health', 200)
+    const health = await rig.call<{ codex: { version: string } }>('GET', '/health', 200)
     expect(health).toMatchObject({
       status: 'ok',
-      codex: { appServer: 'ok', login: 'not_required', version: expect.stringMatching(/^\d+\./) },
+      codex: { appServer: 'ok', login: 'not_required', version: expect.stringMatching(/^\d+\./), mixedVersions: false, missingMethods: [] },
+      services: { 'lane-registry': { lag: expect.any(Number) }, 'webhook-dispatcher': { lag: expect.any(Number) } },
+    })
+    const { version } = health.codex
+    expect(health).toMatchObject({
+      codex: { homes: [{ path: rig.codexHome, runners: 1, versions: [version] }] },
+      runners: [{ codexVersion: version, codexVersions: [version], missingMethods: [] }],
     })
   })
 

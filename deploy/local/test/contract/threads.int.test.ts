@@ -1,3 +1,4 @@
+import { readMethods } from '@codex-bridge/codex-client'
 import type { ActiveThreads, LoadedThreads, ThreadTurn } from '@codex-bridge/contracts'
 import { waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -141,11 +142,17 @@ describe('threads without a lane', () => {
     expect(await act('rollback', 200)).toMatchObject({ droppedTurns: 0 })
   })
 
-  it('a legacy thread cannot be rolled back, and the answer offers the fork that can', async () => {
+  it('a legacy thread is rolled back by a codex that still can; else the answer offers the fork that does the same', async () => {
     const body = { cwd: rig.workspace('legacy'), historyMode: 'legacy' }
     const { thread } = await rig.call<{ thread: Thread }>('POST', '/codex/threads/start', 201, { body })
     await turn('#say old', thread.id)
     const second = await turn('#say older', thread.id)
+    const abilities = await readMethods((await rig.otherClient('abilities')).peer)
+    if (abilities?.has('thread/rollback')) {
+      expect(await act('rollback', 200, {}, thread.id)).toMatchObject({ droppedTurns: 1, thread: { id: thread.id } })
+      expect((await read(thread.id)).turns).toHaveLength(1)
+      return
+    }
     const refused = await act<Refusal>('rollback', 502, {}, thread.id)
     const offer = { method: 'POST', path: `/codex/threads/${thread.id}/fork`, body: { beforeTurnId: second } }
     expect(refused).toMatchObject({ error: 'codex_error', details: { threadId: thread.id, offer } })

@@ -29,7 +29,8 @@ test('a turn without progress is called stalled, ended, and failed with the caus
 })
 
 test('time that a person takes does not count as a stall', async () => {
-  await lanes.start('patient', { kickoffPrompt: '#ask-run true\n#say it was worth the wait' })
+  // Not a command that some version knows to be harmless and runs without asking.
+  await lanes.start('patient', { kickoffPrompt: '#ask-run touch asked\n#say it was worth the wait' })
   const [approval] = await lanes.untilAsked('patient')
   const askedAt = Date.now()
   await waitFor(() => Date.now() - askedAt > 3500, { timeoutMs: SLOW_MS })

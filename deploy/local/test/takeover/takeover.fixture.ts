@@ -4,12 +4,21 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { RpcPeer, resolveCodexBinary } from '@codex-bridge/codex-client'
 import type { BridgeEvent, Lane, Session, WatchStatus } from '@codex-bridge/contracts'
-import { type ApiClient, type ApiResponse, api, createCodexHome, createTempDir, startScriptedModel, waitFor } from '@codex-bridge/testkit'
+import {
+  type ApiClient,
+  type ApiResponse,
+  api,
+  codexUnderTest,
+  createCodexHome,
+  createTempDir,
+  startScriptedModel,
+  waitFor,
+} from '@codex-bridge/testkit'
 import { expect } from 'vitest'
 import { type RunningBridge, startBridge } from '../../dist/index.js'
 import { bridgeEnvironment, SLOW_MS } from '../fixtures/bridge.environment.ts'
 
-const binary = resolveCodexBinary({ env: {} }).path
+const binary = resolveCodexBinary({ env: codexUnderTest() }).path
 
 type Body = Record<string, unknown>
 

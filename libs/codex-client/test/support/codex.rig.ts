@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type CodexHomeOptions, createCodexHome, type ScriptedModel, startScriptedModel } from '@codex-bridge/testkit'
+import { type CodexHomeOptions, codexUnderTest, createCodexHome, type ScriptedModel, startScriptedModel } from '@codex-bridge/testkit'
 import type { TurnCompletedNotification, TurnStartParams } from '../../src/generated/index.ts'
 import {
   type AppServerOptions,
@@ -11,8 +11,8 @@ import {
   type ServerRequestMessage,
 } from '../../src/index.ts'
 
-/** The binary pinned in this repository, whatever else the machine has. */
-export const binary = resolveCodexBinary({ env: {} }).path
+/** The binary pinned in this repository, whatever else the machine has, unless the tests are to run with another. */
+export const binary = resolveCodexBinary({ env: codexUnderTest() }).path
 
 export interface RigOptions {
   home?: Partial<CodexHomeOptions>

@@ -218,8 +218,9 @@ export const threadRoutes: RouteModule = (mount, bus) => {
    *     tags: [codex]
    *     summary: Drop the last turns of a thread
    *     description: |
-   *       Codex has replaced thread/rollback by thread/revert, to which this is mapped. Fewer turns than asked for means all of
-   *       them; `droppedTurns` says how many it were. A thread of an older Codex cannot be reverted: the answer offers the fork.
+   *       Through thread/revert, which has replaced thread/rollback in Codex, or through thread/rollback where the binary has that.
+   *       Fewer turns than asked for means all of them; `droppedTurns` says how many it were. A thread that an older Codex made
+   *       cannot be reverted: the answer of a newer one offers the fork.
    *     parameters:
    *       - $ref: '#/components/parameters/IdempotencyKey'
    *     requestBody:
