@@ -246,6 +246,12 @@ export class LaneSession {
     this.#options.onEnded(this, 'fenced')
   }
 
+  /** A fact could not be stored through a fault of ours: ends the process, and the session is recovered as after any loss. */
+  giveUp(fault: unknown): void {
+    this.#options.logger.error({ laneId: this.laneId, err: fault }, 'session given up')
+    void this.#server?.stop()
+  }
+
   #live(): TurnCommands {
     if (!this.#commands || this.#phase !== 'live') throw new BridgeError('fenced', 'The session is ending')
     if (this.lease.state() === 'lost') throw new BridgeError('fenced')

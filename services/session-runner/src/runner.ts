@@ -155,11 +155,12 @@ export class Runner {
     const { laneId } = lane
     let session: LaneSession | undefined
     const fence = () => void session?.fence()
+    const onFenced = (fault?: unknown) => (fault === undefined ? fence() : session?.giveUp(fault))
     const lease = await this.#acquire(laneId, fence)
     try {
       const version = await this.#store.load(laneId)
       const owned = new OwnedAggregate(this.#store, version, { patienceMs: Number.POSITIVE_INFINITY, signal: this.#ending.signal })
-      const record = new SessionRecord(owned, sessionOf(lane, version.state), fence)
+      const record = new SessionRecord(owned, sessionOf(lane, version.state), onFenced)
       this.#endLeftover(record.state)
       const lost = record.state.phase === 'live' || record.state.phase === 'claimed'
       while (await record.append((state) => settleLoss(state, RUNNER_GONE)));

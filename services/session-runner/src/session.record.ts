@@ -14,13 +14,16 @@ const YIELDING_AT_MOST = 50
 export class SessionRecord {
   readonly #owned: OwnedAggregate<SessionState>
   readonly #initial: SessionState
-  readonly #onFenced: () => void
+  readonly #onFenced: (fault?: unknown) => void
   readonly #yielding: Decide[] = []
   #storingYielded: Promise<void> | undefined
   #endPause: () => void = () => undefined
 
-  /** @param onFenced called once when another owner is found to have taken over */
-  constructor(owned: OwnedAggregate<SessionState>, initial: SessionState, onFenced: () => void) {
+  /**
+   * @param onFenced called when another owner is found to have taken over, and with the error when a fact that nobody waits for could
+   * not be stored for another reason: what is known here is then no longer what the log says
+   */
+  constructor(owned: OwnedAggregate<SessionState>, initial: SessionState, onFenced: (fault?: unknown) => void) {
     this.#owned = owned
     this.#initial = initial
     this.#onFenced = onFenced
@@ -46,7 +49,7 @@ export class SessionRecord {
     }
   }
 
-  /** As append, for facts nobody waits for. Order is kept; being fenced is reported once, elsewhere. */
+  /** As append, for facts nobody waits for. Order is kept; a failure goes to `onFenced`. */
   note(decide: Decide): void {
     void this.#noted(decide)
   }
@@ -83,7 +86,7 @@ export class SessionRecord {
 
   async #noted(decide: Decide): Promise<void> {
     await this.append(decide).catch((error: unknown) => {
-      if (!(error instanceof BridgeError)) throw error
+      if (!(error instanceof BridgeError)) this.#onFenced(error)
     })
   }
 }

@@ -10,6 +10,7 @@ import { sessionState } from './session.samples.ts'
 let server: NatsServer
 let bus: Bus
 let record: SessionRecord
+let faults: unknown[]
 let laneId = ''
 let lanes = 0
 
@@ -25,8 +26,11 @@ afterAll(async () => {
 beforeEach(async () => {
   lanes += 1
   laneId = `lane-${lanes}`
+  faults = []
   const store = new AggregateStore<SessionState>(new EventLog(bus), 'session', stampEvent)
-  record = new SessionRecord(new OwnedAggregate(store, await store.load(laneId), {}), sessionState({ laneId }), () => undefined)
+  record = new SessionRecord(new OwnedAggregate(store, await store.load(laneId), {}), sessionState({ laneId }), (fault) =>
+    faults.push(fault),
+  )
 })
 
 const told = (name: string) => (state: SessionState) => forwarded(state, 'lane.error.notification', 'error', { name })
@@ -74,4 +78,18 @@ it('lets nothing yield for ever: of more than fifty, the oldest take their turns
   await Promise.all(flows)
   await record.settled()
   expect((await stored()).filter((name) => name !== 'n')).toEqual(Array.from({ length: 60 }, (_, index) => `y${index}`))
+})
+
+it('hands over what goes wrong with a fact nobody waits for, and goes on', async () => {
+  const fault = new TypeError('a fault of ours')
+  record.note(() => {
+    throw fault
+  })
+  record.noteYielding(() => {
+    throw fault
+  })
+  record.note(told('next'))
+  await record.settled()
+  expect(faults).toEqual([fault, fault])
+  expect(await stored()).toEqual(['next'])
 })
