@@ -18,7 +18,7 @@ const startService = (): Promise<ManagedProcess> =>
     command: process.execPath,
     args: [main],
     env: { NATS_URL: rig.nats.url, REDIS_URL: rig.redis.url, BRIDGE_LOG_LEVEL: 'info', BRIDGE_INSTANCE: 'registry-under-test' },
-    readyWhen: (output) => output.includes('"ready"'),
+    readyWhen: (output) => output.includes('"msg":"ready"'),
   })
 const ask = <T>(verb: string, body: Record<string, unknown>): Promise<T> => requestJson<T>(rig.bus, `lane.cmd.registry.${verb}`, body, 5000)
 const status = async (laneId: string, minSeq: number) => (await ask<Lane>('get-lane', { laneId, minSeq })).status

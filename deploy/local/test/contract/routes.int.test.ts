@@ -186,7 +186,8 @@ describe('lanes and sessions', () => {
     const { sessions } = await rig.call<{ sessions: Session[] }>('GET', '/lanes/sessions', 200)
     expect(sessions.find(({ laneId }) => laneId === 'driven')).toMatchObject({ running: true, threadId: begun.thread.id })
     const long = await rig.call<TurnReceipt>('POST', '/lanes/{laneId}/prompt', 202, { path, body: { input: '#sleep 20000\n#say late' } })
-    expect(await rig.call('GET', '/lanes/{laneId}/session/status', 200, { path })).toMatchObject({ activeTurnId: long.turnId })
+    const query = { minSeq: String(long.seq) }
+    expect(await rig.call('GET', '/lanes/{laneId}/session/status', 200, { path, query })).toMatchObject({ activeTurnId: long.turnId })
     expect(await rig.call('POST', '/lanes/{laneId}/prompt', 409, { path, body: { input: 'x' } })).toMatchObject({ error: 'turn_active' })
     await rig.call('POST', '/lanes/{laneId}/steer', 202, { path, body: { input: 'narrow to failing tests' } })
     await rig.call('POST', '/lanes/{laneId}/interrupt', 202, { path, body: {} })
