@@ -24,7 +24,10 @@ const MIN_SEQ_WAIT_MS = 3000
 /** A page of events ends before it gets larger: a message of the bus holds two such pages. One event is never too large. */
 const EVENTS_PAGE_BYTES = 2 * MAX_MESSAGE_BYTES
 
-/** Reads: from Redis, and for single lanes from the event log itself while Redis is away. */
+/**
+ * Reads. Lists come from Redis. A single lane comes from the projection where this process folds the log, else from Redis, and from
+ * the log itself while Redis is away.
+ */
 export class LaneReader {
   readonly #bus: Bus
   readonly #log: EventLog
@@ -114,9 +117,10 @@ export class LaneReader {
     view: (aggregates: LaneAggregates) => unknown,
   ): Promise<RawJson> {
     await this.caughtUp(minSeq)
-    // While Redis is behind the projection, the projection answers: a reader must find what it wrote.
-    const known = this.#projector.leading && !this.#projector.copied ? this.#projector.get(laneId) : undefined
-    if (known) return new RawJson(JSON.stringify(view(known)))
+    // Whoever folds the log has the newest at hand; what it has not folded yet, the log itself tells.
+    if (this.#projector.leading) {
+      return new RawJson(JSON.stringify(view(this.#projector.get(laneId) ?? (await this.aggregates(laneId)))))
+    }
     const text = await stored().catch((error: unknown) => {
       if (error instanceof BridgeError && error.code === 'store_unavailable') return
       throw error
