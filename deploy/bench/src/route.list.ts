@@ -1,3 +1,4 @@
+import { SOURCE_KINDS } from '@codex-bridge/contracts'
 import type { Stock } from './stock.maker.ts'
 
 /** A GET request to time. */
@@ -29,25 +30,11 @@ const CAUSES: Record<string, string> = {
 /** What Codex is asked for an answer of the bridge: `threads` over as many pages as that takes. */
 export type CodexQuestion = { method: string; params: Record<string, unknown>; threads?: number }
 
-/** What `GET /codex/active` asks for: it makes Codex look at more than its plain list does. */
-const EVERY_KIND = [
-  'cli',
-  'vscode',
-  'exec',
-  'appServer',
-  'subAgent',
-  'subAgentReview',
-  'subAgentCompact',
-  'subAgentThreadSpawn',
-  'subAgentOther',
-  'unknown',
-]
-
 const questionOf = (name: string, threadId: string): CodexQuestion | undefined => {
   const questions: Record<string, CodexQuestion> = {
     'GET /codex/threads': { method: 'thread/list', params: {}, threads: 50 },
     'GET /codex/threads?limit=200': { method: 'thread/list', params: {}, threads: 200 },
-    'GET /codex/active': { method: 'thread/list', params: { sortKey: 'updated_at', sourceKinds: EVERY_KIND }, threads: 500 },
+    'GET /codex/active': { method: 'thread/list', params: { sortKey: 'updated_at', sourceKinds: SOURCE_KINDS }, threads: 500 },
     'GET /codex/threads/{threadId}': { method: 'thread/read', params: { threadId, includeTurns: false } },
     'GET /codex/threads/{threadId}?includeTurns=true': { method: 'thread/read', params: { threadId, includeTurns: true } },
     'GET /codex/app/list': { method: 'app/list', params: {} },

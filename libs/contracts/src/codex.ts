@@ -71,22 +71,22 @@ export type TurnInterrupt = Static<typeof TurnInterrupt>
 
 // ---- queries ---------------------------------------------------------------------------------------------------------
 
+/** Every kind of source Codex knows of a thread. Without being asked for them it lists the interactive ones alone. */
+export const SOURCE_KINDS = [
+  'cli',
+  'vscode',
+  'exec',
+  'appServer',
+  'subAgent',
+  'subAgentReview',
+  'subAgentCompact',
+  'subAgentThreadSpawn',
+  'subAgentOther',
+  'unknown',
+] as const
+
 const sourceKinds = (byDefault: string) =>
-  Type.Array(
-    Type.Enum([
-      'cli',
-      'vscode',
-      'exec',
-      'appServer',
-      'subAgent',
-      'subAgentReview',
-      'subAgentCompact',
-      'subAgentThreadSpawn',
-      'subAgentOther',
-      'unknown',
-    ]),
-    { maxItems: 10, description: `Comma-separated or repeated. Default: ${byDefault}` },
-  )
+  Type.Array(Type.Enum([...SOURCE_KINDS]), { maxItems: 10, description: `Comma-separated or repeated. Default: ${byDefault}` })
 const Cursor = Type.String({ maxLength: 512, description: 'nextCursor of the page before' })
 const PageSize = Type.Integer({ minimum: 1, maximum: 100 })
 

@@ -1,5 +1,6 @@
 import { guard, LaneState, type SessionState, type ThreadSeen } from '@codex-bridge/contracts'
 import { describe, expect, it } from 'vitest'
+import { laneState } from '../test/lane.samples.ts'
 import { decideSighting, isWatched, type Sighting } from './thread.decider.ts'
 import { seenOf, type ThreadFacts, UNTOUCHED } from './thread.seen.ts'
 
@@ -7,32 +8,8 @@ const CREATED = '2026-01-01T00:00:00.000Z'
 const NOW = '2026-01-01T01:00:00.000Z'
 const T0 = Date.parse(CREATED) / 1000
 
-const lane = (more: Partial<LaneState> = {}): LaneState => ({
-  laneId: 'a',
-  incarnation: 'evt_a',
-  projectId: null,
-  title: null,
-  repoRoot: null,
-  branch: null,
-  worktreePath: null,
-  threadId: 'thread-1',
-  model: null,
-  readinessMode: 'lenient',
-  preferredSurface: 'any',
-  requirePreferredSurface: false,
-  surface: 'unknown',
-  acceptanceCriteria: [],
-  verificationCommands: [],
-  status: 'idle',
-  statusReason: null,
-  statusSince: CREATED,
-  createdAt: CREATED,
-  updatedAt: CREATED,
-  deleted: false,
-  appliedSeq: 0,
-  commands: [],
-  ...more,
-})
+const lane = (more: Partial<LaneState> = {}): LaneState =>
+  laneState({ threadId: 'thread-1', statusSince: CREATED, createdAt: CREATED, updatedAt: CREATED, ...more })
 
 const facts = (more: Partial<ThreadFacts> = {}): ThreadFacts => ({
   title: 'One',

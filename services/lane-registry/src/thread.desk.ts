@@ -4,6 +4,7 @@ import {
   isForbiddenMethod,
   type LoadedThreads,
   type RegistryRequest,
+  SOURCE_KINDS,
   subjects,
   type ThreadTurn,
 } from '@codex-bridge/contracts'
@@ -25,19 +26,6 @@ const CODEX_PAGE = 100
 const LOADED_MS = 2000
 /** Threads looked at for activity at most. */
 const ACTIVE_SCAN = 500
-
-const EVERY_SOURCE = [
-  'cli',
-  'vscode',
-  'exec',
-  'appServer',
-  'subAgent',
-  'subAgentReview',
-  'subAgentCompact',
-  'subAgentThreadSpawn',
-  'subAgentOther',
-  'unknown',
-]
 
 type Params = Record<string, unknown>
 
@@ -141,7 +129,7 @@ export class ThreadDesk {
         limit: CODEX_PAGE,
         cursor,
         sortKey: 'updated_at',
-        sourceKinds: query.sourceKinds ?? EVERY_SOURCE,
+        sourceKinds: query.sourceKinds ?? SOURCE_KINDS,
       })
       found.push(...page.data)
       cursor = page.nextCursor

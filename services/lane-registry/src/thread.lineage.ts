@@ -1,4 +1,4 @@
-import type { SubAgent, ThreadChild } from '@codex-bridge/contracts'
+import { SOURCE_KINDS, type SubAgent, type ThreadChild } from '@codex-bridge/contracts'
 import type { LaneProjector } from './lane.projector.ts'
 import { threadOf } from './lane.view.ts'
 import type { CodexThread } from './thread.surface.ts'
@@ -17,7 +17,7 @@ const CHILDREN_SHOWN = 100
 const SUB_AGENT_SCAN = 500
 const PAGE = 100
 
-const SUB_AGENT_SOURCES = ['subAgent', 'subAgentReview', 'subAgentCompact', 'subAgentThreadSpawn', 'subAgentOther']
+const SUB_AGENT_SOURCES = SOURCE_KINDS.filter((kind) => kind.startsWith('subAgent'))
 
 /** What the bridge adds to a thread about where it belongs. */
 export type Lineage = { laneIds: string[]; parentThreadId: string | null; children: ThreadChild[] }
