@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { describe, expect, it } from 'vitest'
-import { LaneCreate } from './commands.ts'
+import { LaneCreate } from './bodies.ts'
 import { BridgeError } from './errors.ts'
 import { type Problem, validator } from './validate.ts'
 import { WebhookCreate } from './webhook.ts'

@@ -38,21 +38,22 @@ export class SessionReconciler {
   }
 
   /**
-   * `POST /debug/reconcile-stale`: a pass now, over every lane. Synthetic lanes that show a live status without a session are
-   * cleared by the one flag, sessions whose owner is gone are recovered by the other.
+   * `POST /debug/reconcile-stale`: a pass now. Lanes that show a live status without a session are cleared unless the one flag is
+   * off, sessions whose owner is gone are recovered, and their turns ended, unless the other is.
    */
   async reconcileNow({ clearSyntheticRunningLanes = true, clearOrphanedActiveTurns = true }: ReconcileBody): Promise<ReconcileResult> {
     const suspects = this.#options.projector.live()
-    const acted = new Set(clearOrphanedActiveTurns || clearSyntheticRunningLanes ? await this.reconcile() : [])
+    const wanted = ({ session }: LaneAggregates) => (isLive(session) ? clearOrphanedActiveTurns : clearSyntheticRunningLanes)
+    const acted = new Set(await this.reconcile(wanted))
     const of = (live: boolean) =>
       suspects.filter(({ lane, session }) => acted.has(lane.laneId) && isLive(session) === live).map(({ lane }) => lane.laneId)
     return { checked: suspects.length, clearedLanes: of(false), recoveredSessions: of(true) }
   }
 
-  /** One pass. @returns the lanes it acted on */
-  async reconcile(): Promise<string[]> {
+  /** One pass over the suspects that are wanted. @returns the lanes it acted on */
+  async reconcile(wanted: (suspect: LaneAggregates) => boolean = () => true): Promise<string[]> {
     const { projector, leases } = this.#options
-    const suspects = projector.live()
+    const suspects = projector.live().filter(wanted)
     if (suspects.length === 0 || !projector.leading) return []
     const holders = await leases.holders('lane.')
     const acted: string[] = []
