@@ -43,6 +43,7 @@ export class AggregateStore<S extends object> {
   /**
    * Load, decide, append; on a conflict once more with the new state. `decide` returns undefined to change nothing and
    * throws a BridgeError to refuse.
+   * @param known the version as the caller last saw it, to begin with instead of loading: if it is old, the append is a conflict
    * @returns the event, if any, and the version it led to
    * @throws BridgeError `conflict` under lasting contention
    */
@@ -50,9 +51,10 @@ export class AggregateStore<S extends object> {
     laneId: string,
     decide: (version: Version<S>) => Draft<S> | undefined,
     options?: AppendOptions,
+    known?: Version<S>,
   ): Promise<{ event: BridgeEvent | undefined; version: Version<S> }> {
     for (let round = 0; round < MAX_CONTENTION; round += 1) {
-      const version = await this.load(laneId)
+      const version = round === 0 && known ? known : await this.load(laneId)
       const draft = decide(version)
       if (!draft) return { event: undefined, version }
       try {

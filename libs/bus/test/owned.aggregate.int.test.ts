@@ -88,3 +88,16 @@ it('an owner that cannot know what was stored counts as fenced', async () => {
   expect(owned.fenced).toBe(true)
   await expect(owned.update(bump('unsure', 'a'))).rejects.toMatchObject({ code: 'fenced' })
 })
+
+it('a transaction begins with the version its caller knows, and loads the newest when that is old', async () => {
+  const store = storeOf()
+  const { version: first } = await store.transact('known', ({ state }) => bump('known', 'a')(state))
+  const seen: (number | undefined)[] = []
+  const change = ({ state }: { state: Counter | undefined }) => {
+    seen.push(state?.n)
+    return bump('known', 'b')(state)
+  }
+  expect((await store.transact('known', change, {}, first)).version.state).toEqual({ n: 2, by: 'b' })
+  expect((await store.transact('known', change, {}, first)).version.state).toEqual({ n: 3, by: 'b' })
+  expect(seen).toEqual([1, 1, 2])
+})

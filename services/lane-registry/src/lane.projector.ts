@@ -175,9 +175,10 @@ export class LaneProjector {
 
   async #answer(event: BridgeEvent, decide: (version: Version<LaneState>, around: Surroundings) => LaneDraft | undefined): Promise<void> {
     const known = this.get(event.laneId)
-    // Most events change nothing; the version in memory tells without asking the log, the log decides when it matters.
-    if (!(known && decide({ state: known.lane, seq: 0 }, known))) return
-    const { event: derived } = await this.#lanes.transact(event.laneId, (version) => decide(version, known), WAIT_OUT)
+    if (!known) return
+    // What is in memory is enough to decide, most often that nothing changes; the log refuses what was decided on an old version.
+    const version = { state: known.lane, seq: this.#entries.get(event.laneId)?.lane?.seq ?? 0 }
+    const { event: derived } = await this.#lanes.transact(event.laneId, (current) => decide(current, known), WAIT_OUT, version)
     if (!derived) return
     this.#absorb(derived)
     this.#copy(derived.laneId, event.seq)
