@@ -106,8 +106,10 @@ export class SessionGateway {
       try {
         return await requestJson<T>(this.#bus, subjects.command('runner', verb), request, this.#startTimeoutMs, ASK_AGAIN_MS)
       } catch (error) {
-        if (!(error instanceof NoRespondersError)) throw error
-        if (Date.now() >= deadline) throw new BridgeError('no_runner', 'No session-runner is there to take the lane')
+        // A runner that is full answers so; which one is asked is chance, and another may have room.
+        const isFull = error instanceof BridgeError && error.code === 'no_runner'
+        if (!(isFull || error instanceof NoRespondersError)) throw error
+        if (Date.now() >= deadline) throw isFull ? error : new BridgeError('no_runner', 'No session-runner is there to take the lane')
       }
     }
   }

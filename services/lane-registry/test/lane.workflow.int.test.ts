@@ -144,6 +144,24 @@ describe('start', () => {
     expect(await statusOf('alone')).toBe('running')
   })
 
+  it('passes over a runner that is full; when all are, the lane says so', async () => {
+    const full = new RunnerOnTheBus()
+    full.refuse = new BridgeError('no_runner', 'Runner full-1 is full')
+    await full.open()
+    try {
+      await createLane(registry, 'crowded')
+      await expect(start('crowded')).rejects.toMatchObject({ code: 'no_runner', message: 'Runner full-1 is full' })
+      expect(await registry.reader.lane('crowded', (await rig.log.extent()).lastSeq)).toMatchObject({
+        blockedReason: { code: 'no_runner' },
+      })
+      await runner.open()
+      await start('crowded')
+      expect(await statusOf('crowded')).toBe('running')
+    } finally {
+      await full.close()
+    }
+  })
+
   it('recovers a session whose owner is gone', async () => {
     await runner.open()
     await createLane(registry, 'orphan')
