@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the .env file of docker-compose.yml: one password per role on the bus, one for Redis, the key of the webhook secrets.
-# Run it once, from anywhere: sh deploy/docker/env.sh
+# Makes the .env file of docker-compose.yml: one password per role on the bus, one for Redis, the key of the webhook secrets, and
+# the ids the services run under. Run it once, from anywhere, as the owner of the repositories: sh deploy/docker/env.sh
 set -eu
 cd "$(dirname "$0")/../.."
 if [ -e .env ]; then
@@ -16,6 +16,11 @@ umask 077
   done
   echo "REDIS_PASSWORD=p$(random 24)"
   echo "BRIDGE_WEBHOOK_KEY=$(head -c 32 /dev/urandom | base64)"
+  # Codex as root would undo what the containers refuse; the image then keeps a user of its own.
+  if [ "$(id -u)" != 0 ]; then
+    echo "BRIDGE_UID=$(id -u)"
+    echo "BRIDGE_GID=$(id -g)"
+  fi
 } > .env.new
 mv .env.new .env
 echo "Made .env; next: docker compose up --build --detach"
