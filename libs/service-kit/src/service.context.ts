@@ -45,11 +45,12 @@ export const connectService = async (context: ServiceContext, config: ServiceCon
 export const openLeases = (bus: Bus, context: ServiceContext): Promise<LeaseTable> =>
   LeaseTable.open(bus, context.holder, (holder) => isProvablyDead(holder))
 
-/** One log line per bus request: failures of the bridge as errors, refusals and successes quietly. */
+/** One log line per bus request: failures of the bridge as errors; refusals, also those of Codex, and successes quietly. */
 export const logServed =
   (logger: Logger) =>
   ({ subject, ms, error }: ServedRequest): void => {
     const entry = { subject, ms: Math.round(ms * 10) / 10, ...(error && { code: error.code }) }
-    if (error && error.status >= 500) logger.error({ ...entry, err: error.cause ?? error }, 'request failed')
+    if (error && error.status >= 500 && error.code !== 'codex_error')
+      logger.error({ ...entry, err: error.cause ?? error }, 'request failed')
     else logger.debug(entry, 'request')
   }
