@@ -184,8 +184,9 @@ export class SubscriptionWorker {
     const { bus, concurrency } = this.#options
     // Without the broker nothing can be acknowledged, so every delivery would be repeated.
     if (this.#stopping.signal.aborted || !bus.connected()) return
+    let now = Date.now()
     while (this.#scheduler.flying < concurrency) {
-      const now = Date.now()
+      now = Date.now()
       const admitted = admission(this.#breaker, now)
       if (admitted === 'none') break
       const seq = this.#scheduler.take(now)
@@ -198,18 +199,20 @@ export class SubscriptionWorker {
       })
       this.#attempts.set(attempt, breakOff)
     }
-    this.#wakeLater()
+    this.#wakeLater(now)
   }
 
-  /** One timer for the next job that waits for its time, or for the end of the breaker's pause. */
-  #wakeLater(): void {
+  /**
+   * One timer for the next job that waits for its time, or for the end of the breaker's pause.
+   * @param lookedAt when it was looked for a job last: what came due after that has not been seen, however short ago it was
+   */
+  #wakeLater(lookedAt: number): void {
     clearTimeout(this.#timer)
     const due = this.#scheduler.nextDue()
     if (due === undefined || this.#breaker.probing) return
-    const now = Date.now()
     const at = Math.max(due, this.#breaker.openUntil)
-    // What is due now and has not started waits for a free place, and the end of an attempt pumps again.
-    if (at > now) this.#timer = setTimeout(() => this.#pump(), Math.min(at - now + 1, LONGEST_TIMER_MS))
+    // What was due then and has not started waits for a free place, and the end of an attempt pumps again.
+    if (at > lookedAt) this.#timer = setTimeout(() => this.#pump(), Math.min(at - lookedAt + 1, LONGEST_TIMER_MS))
   }
 
   async #attempt(seq: number, breakOff: AbortController): Promise<void> {

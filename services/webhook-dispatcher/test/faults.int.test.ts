@@ -212,3 +212,38 @@ describe('endpoints that fail', () => {
     await rig.remove(webhook.id)
   })
 })
+
+/** A wall clock that is set right again and again: every third look at it tells a time two milliseconds back, so timers seem early. */
+const UNSTEADY_CLOCK = 'let n=0;const now=Date.now;Date.now=()=>now()-(++n%3?0:2)'
+
+describe('waiting for a retry', () => {
+  let rig: DispatcherRig
+  beforeAll(async () => {
+    rig = await DispatcherRig.start({
+      env: {
+        BRIDGE_WEBHOOK_RETRY_SCHEDULE_SEC: '0,0.005,0.005,0.005',
+        NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(UNSTEADY_CLOCK)}`,
+      },
+    })
+    await rig.startDispatcher()
+  })
+  afterAll(() => rig.stop())
+
+  it('ends every time, also when it ends in the very moment in which the next job is looked for', async () => {
+    const failed = new Set<string>()
+    rig.receiver.on('/every-second', {
+      choose: ({ json }) => {
+        const { eventId } = json as { eventId: string }
+        if (failed.has(eventId)) return answer.ok
+        failed.add(eventId)
+        return bad
+      },
+    })
+    const webhook = await rig.create('/every-second')
+    const events: string[] = []
+    while (events.length < 500) events.push(await rig.emit('lane-patient'))
+    await waitFor(async () => (await rig.queued('LANE_JOBS', webhook.id)) === 0, { timeoutMs: 30_000, describe: 'every job to be done' })
+    expect(rig.receiver.requestsTo('/every-second')).toHaveLength(1000)
+    await rig.remove(webhook.id)
+  })
+})
