@@ -25,6 +25,8 @@ export class JobPlanner {
   readonly #store: SubscriptionStore
   readonly #jobs: WorkQueue
   readonly #seen = new Set<string>()
+  /** Subscriptions that may have missed events planned before they were known here. */
+  readonly #late: SubscriptionRecord[] = []
   #index: SubscriptionIndex | undefined
   #position = 0
   #ended = false
@@ -55,6 +57,8 @@ export class JobPlanner {
   /** The reaction to one event: resolves when all its jobs are stored. */
   plan(event: BridgeEvent): Promise<void> {
     return this.#inTurn(async () => {
+      await this.#catchUp()
+      if (this.#late.length > 0) throw new Error('the term ended before a new subscription had what it missed')
       this.#index ??= new SubscriptionIndex(this.#store.all())
       await Promise.all(this.#index.match(event).map((record) => this.#publish(record, event)))
       this.#position = Math.max(this.#position, event.seq)
@@ -78,9 +82,16 @@ export class JobPlanner {
     if (!record || this.#seen.has(id)) return
     this.#seen.add(id)
     if (record.deletedAt !== null || Date.now() - Date.parse(record.createdAt) > LOOK_BACK_MS) return
-    void this.#inTurn(async () => {
-      while (!this.#ended && !(await this.#replan(record).catch(() => false))) await sleep(RETRY_MS)
-    })
+    this.#late.push(record)
+    void this.#inTurn(() => this.#catchUp())
+  }
+
+  /** Plans what new subscriptions missed. It comes before the next event is matched with them, or that would overtake the missed ones. */
+  async #catchUp(): Promise<void> {
+    for (let record = this.#late[0]; record && !this.#ended; record = this.#late[0]) {
+      if (await this.#replan(record).catch(() => false)) this.#late.shift()
+      else await sleep(RETRY_MS)
+    }
   }
 
   async #replan(record: SubscriptionRecord): Promise<true> {
