@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
+import { SubscriptionId } from '../foundation/ids.ts'
+import { WebhookCreate, WebhookPatch } from '../webhooks/webhook.ts'
 import { CommandId } from './commands.ts'
-import { SubscriptionId } from './ids.ts'
-import { WebhookCreate, WebhookPatch } from './webhook.ts'
 
 /** lane.cmd.webhooks.* */
 export const WebhookRequests = {

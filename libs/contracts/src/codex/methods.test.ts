@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { CODEX_NEEDS, missingMethodsOf } from './codex.methods.ts'
+import { CODEX_NEEDS, missingMethodsOf } from './methods.ts'
 
 const every = (): Set<string> => new Set(Object.values(CODEX_NEEDS).flatMap(({ anyOf }) => anyOf))
 

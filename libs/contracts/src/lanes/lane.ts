@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
-import { CommandRecord } from './command-record.ts'
-import { LaneId, Nullable, Timestamp } from './ids.ts'
+import { LaneId, Nullable, Timestamp } from '../foundation/ids.ts'
+import { CommandRecord } from '../sessions/command-record.ts'
 
 export const LANE_STATUSES = [
   'idle',

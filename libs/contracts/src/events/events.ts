@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { type Aggregate, LaneId, Nullable, Timestamp } from './ids.ts'
+import { type Aggregate, LaneId, Nullable, Timestamp } from '../foundation/ids.ts'
 
 /** The event catalogue: every type the bridge itself names, by the aggregate that owns it, with what it means. */
 export const EVENT_TYPES = {

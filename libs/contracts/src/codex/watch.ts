@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { LaneId, Nullable, Timestamp } from './ids.ts'
+import { LaneId, Nullable, Timestamp } from '../foundation/ids.ts'
 
 export const DEFAULT_WATCH_INTERVAL_SEC = 15
 

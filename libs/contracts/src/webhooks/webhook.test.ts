@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { validator } from './validate.ts'
+import { validator } from '../foundation/validate.ts'
 import { SECRET_MASK, Webhook, WebhookCreate, WebhookPatch } from './webhook.ts'
 
 const shown = {

@@ -1,4 +1,4 @@
-import type { Scope, ScopeInput } from './webhook.ts'
+import type { Scope, ScopeInput } from '../webhooks/webhook.ts'
 
 /**
  * The pattern language of webhooks and SSE filters: an exact type, `*` for everything, `lane.*` for every type below

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { LaneId, Nullable, Timestamp } from './ids.ts'
+import { LaneId, Nullable, Timestamp } from '../foundation/ids.ts'
 
 /** What Codex (or a person, with `manual`) asks for. */
 export const APPROVAL_KINDS = ['command', 'file_change', 'permissions', 'user_input', 'mcp_elicitation', 'manual'] as const

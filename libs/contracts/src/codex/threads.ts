@@ -1,8 +1,8 @@
 import { type Static, Type } from 'typebox'
-import { LaneId, Nullable } from './ids.ts'
-import { laneFields, PreferredSurface, Surface } from './lane.ts'
-import { TurnReceipt } from './session.ts'
-import { ThreadChild } from './sub-agent.ts'
+import { LaneId, Nullable } from '../foundation/ids.ts'
+import { laneFields, PreferredSurface, Surface } from '../lanes/lane.ts'
+import { TurnReceipt } from '../sessions/session.ts'
+import { ThreadChild } from '../sessions/sub-agent.ts'
 
 /** Thread ids as Codex makes them; also what may stand in a path. */
 export const ThreadId = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$', description: 'Thread id of Codex' })

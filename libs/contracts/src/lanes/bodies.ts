@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
-import { LaneId, Nullable, Timestamp } from './ids.ts'
+import { LaneId, Nullable, Timestamp } from '../foundation/ids.ts'
+import { Session, TurnReceipt } from '../sessions/session.ts'
 import { LANE_STATUSES, Lane, LaneStatus, laneFields } from './lane.ts'
-import { Session, TurnReceipt } from './session.ts'
 import { WorktreeOutcome } from './worktree.ts'
 
 // What clients send, and what is made of several resources for an answer.

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
-import { LaneId, Nullable, Timestamp } from './ids.ts'
-import { ThreadWriter } from './lane.ts'
+import { LaneId, Nullable, Timestamp } from '../foundation/ids.ts'
+import { ThreadWriter } from '../lanes/lane.ts'
 
 export const RunningCodexRequest = Type.Object({
   /** Where processes cannot be seen, threads active within so many seconds count as running. Default 300. */
@@ -27,7 +27,7 @@ export const HeldThread = Type.Object({ threadId: Type.String(), pid: Nullable(T
 export type HeldThread = Static<typeof HeldThread>
 
 /** What one runner sees of its host. `seen` false: it sees neither processes nor locks, and says why. */
-export const RunnerSight = Type.Object({
+export const HostSnapshot = Type.Object({
   runnerId: Type.String(),
   /** Pids mean something only inside one host and pid namespace. */
   host: Type.String(),
@@ -37,10 +37,10 @@ export const RunnerSight = Type.Object({
   processes: Type.Array(CodexProcess),
   threads: Type.Array(HeldThread),
 })
-export type RunnerSight = Static<typeof RunnerSight>
+export type HostSnapshot = Static<typeof HostSnapshot>
 
-export const PathSight = Type.Object({ runnerId: Type.String(), missing: Type.Array(Type.String()) })
-export type PathSight = Static<typeof PathSight>
+export const PathCheck = Type.Object({ runnerId: Type.String(), missing: Type.Array(Type.String()) })
+export type PathCheck = Static<typeof PathCheck>
 
 /** Answer of `GET /codex/running`. */
 export const RunningCodex = Type.Object(

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { Nullable } from './ids.ts'
+import { Nullable } from '../foundation/ids.ts'
 
 /** What a runner says of itself, without secrets. */
 export const RunnerInfo = Type.Object(

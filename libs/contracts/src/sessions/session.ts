@@ -1,8 +1,8 @@
 import { type Static, Type } from 'typebox'
-import { ApprovalKind } from './approval.ts'
+import { ApprovalKind } from '../approvals/approval.ts'
+import { LaneId, Nullable, Timestamp } from '../foundation/ids.ts'
+import { ReadinessMode, StatusReason } from '../lanes/lane.ts'
 import { CommandRecord } from './command-record.ts'
-import { LaneId, Nullable, Timestamp } from './ids.ts'
-import { ReadinessMode, StatusReason } from './lane.ts'
 import { SubAgent } from './sub-agent.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { Nullable } from './ids.ts'
+import { Nullable } from '../foundation/ids.ts'
 import { LaneWorktree, StatusReason } from './lane.ts'
 
 const { state: _state, ...planned } = LaneWorktree.properties

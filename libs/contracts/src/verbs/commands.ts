@@ -1,5 +1,8 @@
 import { type Static, Type } from 'typebox'
-import { DecisionBody } from './approval.ts'
+import { DecisionBody } from '../approvals/approval.ts'
+import { RunningCodexRequest } from '../codex/running.ts'
+import { WatchStart } from '../codex/watch.ts'
+import { LaneId, Nullable } from '../foundation/ids.ts'
 import {
   AttachLane,
   CleanupBody,
@@ -13,12 +16,9 @@ import {
   ReconcileBody,
   StartVisible,
   type ThreadSummary,
-} from './bodies.ts'
-import { LaneId, Nullable } from './ids.ts'
-import { LaneState, LaneWorktree } from './lane.ts'
-import { RunningCodexRequest } from './running.ts'
-import type { SessionState } from './session.ts'
-import { WatchStart } from './watch.ts'
+} from '../lanes/bodies.ts'
+import { LaneState, LaneWorktree } from '../lanes/lane.ts'
+import type { SessionState } from '../sessions/session.ts'
 
 /** Ties a retry to its first try: from `Idempotency-Key`, else made by the gateway. */
 export const CommandId = Type.String({ pattern: '^[\\x21-\\x7e]{1,128}$' })
@@ -38,7 +38,7 @@ export const RegistryRequests = {
   attach: Type.Object({ ...withCommand, body: AttachLane }),
   'sync-lane': Type.Object({ ...withCommand, laneId: LaneId }),
   cleanup: Type.Object({ ...withCommand, body: CleanupBody }),
-  /** Any app-server method, under the policy of rpc.policy.ts. */
+  /** Any app-server method, under the policy of rpc-policy.ts. */
   rpc: Type.Object({
     commandId: Type.Optional(CommandId),
     method: Type.String({ minLength: 1, maxLength: 128 }),
@@ -155,9 +155,9 @@ export type CodexCall = Static<(typeof CodexCallRequests)['call']>
 export const CodexRequests = {
   /** Every runner answers for itself: version, home, login, load. Sent to all, not to one. */
   'describe-runner': Type.Object({}),
-  /** Every runner answers with the codex processes and held threads it sees: RunnerSight. */
+  /** Every runner answers with the codex processes and held threads it sees: HostSnapshot. */
   running: Type.Object({}),
-  /** Every runner answers which of these folders it does not see: PathSight. */
+  /** Every runner answers which of these folders it does not see: PathCheck. */
   'check-paths': Type.Object({ paths: Type.Array(Type.String({ pattern: '^/', maxLength: 4096 }), { maxItems: 500 }) }),
 } as const
 

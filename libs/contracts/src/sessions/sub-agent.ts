@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { Nullable, Timestamp } from './ids.ts'
+import { Nullable, Timestamp } from '../foundation/ids.ts'
 
 /** What a sub-agent is doing: a turn of its own runs, or how its last one ended. */
 export const SUB_AGENT_STATUSES = ['running', 'completed', 'interrupted', 'failed'] as const

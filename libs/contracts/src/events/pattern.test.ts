@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { validator } from '../foundation/validate.ts'
+import { EventPattern, type Scope, ScopeInput } from '../webhooks/webhook.ts'
 import { matchesAnyPattern, matchesPattern, matchesScope, normalizeScope, scopeKinds } from './pattern.ts'
-import { validator } from './validate.ts'
-import { EventPattern, type Scope, ScopeInput } from './webhook.ts'
 
 /** The language again, token by token and as slow as it is plain. */
 const naive = (pattern: string, type: string): boolean => {

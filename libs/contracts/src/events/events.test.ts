@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { ApprovalsState } from './approval.ts'
+import { ApprovalsState } from '../approvals/approval.ts'
+import { AGGREGATES, type Aggregate } from '../foundation/ids.ts'
+import { validator } from '../foundation/validate.ts'
+import { LaneState } from '../lanes/lane.ts'
+import { SessionState } from '../sessions/session.ts'
 import { aggregateOf, EVENT_TYPES, notificationEventType, StoredEvent } from './events.ts'
-import { AGGREGATES, type Aggregate } from './ids.ts'
-import { LaneState } from './lane.ts'
 import { matchesPattern } from './pattern.ts'
-import { SessionState } from './session.ts'
-import { validator } from './validate.ts'
 
 const catalogue: [string, Aggregate][] = AGGREGATES.flatMap((aggregate) =>
   Object.keys(EVENT_TYPES[aggregate]).map((type): [string, Aggregate] => [type, aggregate]),
@@ -109,7 +109,7 @@ const has = (value: unknown, path: string): boolean => {
 const STATES = { lane: validator(LaneState), session: validator(SessionState), approval: validator(ApprovalsState) } as const
 const storedEvent = validator(StoredEvent)
 
-const samples = new URL('../test/samples/', import.meta.url)
+const samples = new URL('../../test/samples/', import.meta.url)
 const stored = readdirSync(samples).flatMap((version) =>
   readdirSync(new URL(`${version}/`, samples)).map((file): [string, unknown] => [
     `${version}/${file}`,

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { LaneId, Nullable, SubscriptionId, Timestamp } from './ids.ts'
+import { LaneId, Nullable, SubscriptionId, Timestamp } from '../foundation/ids.ts'
 
 const ids = <T extends Parameters<typeof Type.Array>[0]>(item: T) => Type.Array(item, { maxItems: 1000, uniqueItems: true })
 const ThreadId = Type.String({ minLength: 1, maxLength: 128 })

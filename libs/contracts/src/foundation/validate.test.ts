@@ -1,9 +1,9 @@
 import { Type } from 'typebox'
 import { describe, expect, it } from 'vitest'
-import { LaneCreate } from './bodies.ts'
+import { LaneCreate } from '../lanes/bodies.ts'
+import { WebhookCreate } from '../webhooks/webhook.ts'
 import { BridgeError } from './errors.ts'
 import { type Problem, validator } from './validate.ts'
-import { WebhookCreate } from './webhook.ts'
 
 const problemsOf = (validate: (value: unknown) => unknown, value: unknown): Problem[] => {
   try {
