@@ -3,10 +3,10 @@ import { fileURLToPath } from 'node:url'
 import { BUCKETS } from '@codex-bridge/contracts'
 import { spawnProcess, waitFor } from '@codex-bridge/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import type { Bus } from '../src/connection.ts'
-import { runAsLeader } from '../src/leader.ts'
-import { LEASE_TTL_MS, type LeaseHolder, LeaseTable } from '../src/lease.ts'
-import { type Rig, startRig } from './bus.harness.ts'
+import type { Bus } from '../src/connection/connection.ts'
+import { runAsLeader } from '../src/leases/leader.ts'
+import { LEASE_TTL_MS, type LeaseHolder, LeaseTable } from '../src/leases/lease.ts'
+import { type Rig, startRig } from './bus-fixture.ts'
 
 let rig: Rig
 beforeAll(async () => {
@@ -77,7 +77,7 @@ describe('a lease', () => {
   })
 
   it('of a provably dead holder is taken over at once; of one that may live it is not', async () => {
-    const script = fileURLToPath(new URL('lease.process.mjs', import.meta.url))
+    const script = fileURLToPath(new URL('lease-process.mjs', import.meta.url))
     const child = await spawnProcess({ command: process.execPath, args: [script, rig.server.url, 'lane.dead'] })
     await waitFor(() => child.output().includes('held'), { timeoutMs: 10_000 })
     const prover = await tableOf('prover', (holder) => holder.id === 'child' && !lives(holder.pid))
@@ -94,7 +94,7 @@ describe('a lease', () => {
 
   it('of a holder that was killed expires by itself', async () => {
     await withTtl(2000, async () => {
-      const script = fileURLToPath(new URL('lease.process.mjs', import.meta.url))
+      const script = fileURLToPath(new URL('lease-process.mjs', import.meta.url))
       const child = await spawnProcess({ command: process.execPath, args: [script, rig.server.url, 'lane.expires'] })
       await waitFor(() => child.output().includes('held'), { timeoutMs: 10_000 })
       child.kill('SIGKILL')

@@ -3,10 +3,10 @@ import { fileURLToPath } from 'node:url'
 import { BUCKETS } from '@codex-bridge/contracts'
 import { type ManagedProcess, spawnProcess, waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { EventLog } from '../src/event.log.ts'
-import { JsonBucket } from '../src/json.bucket.ts'
-import { runReactor } from '../src/reactor.ts'
-import { eventOf, type Rig, startRig } from './bus.harness.ts'
+import { EventLog } from '../src/events/event-log.ts'
+import { runReactor } from '../src/events/reactor.ts'
+import { JsonBucket } from '../src/storage/json-bucket.ts'
+import { eventOf, type Rig, startRig } from './bus-fixture.ts'
 
 let rig: Rig
 let log: EventLog
@@ -78,7 +78,7 @@ it('does not move its checkpoint over an event whose reaction failed', async () 
 })
 
 it('killed at any moment, its successor misses nothing and does not begin anew', async () => {
-  const script = fileURLToPath(new URL('reactor.process.mjs', import.meta.url))
+  const script = fileURLToPath(new URL('reactor-process.mjs', import.meta.url))
   const run = () => spawnProcess({ command: process.execPath, args: [script, rig.server.url, 'killed'] })
   const seqsOf = (managed: ManagedProcess) => managed.output().split('\n').filter(Boolean).map(Number)
   const before = await append(20)

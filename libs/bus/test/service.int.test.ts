@@ -3,10 +3,10 @@ import { BridgeError } from '@codex-bridge/contracts'
 import { waitFor } from '@codex-bridge/testkit'
 import { Type } from 'typebox'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { RawJson, type ServedRequest, serve, serveSubject } from '../src/service.endpoint.ts'
-import { NoRespondersError, requestJson, requestMany, requestText } from '../src/service.request.ts'
-import { type Rig, startRig } from './bus.harness.ts'
-import { startLossyProxy } from './lossy.proxy.ts'
+import { RawJson, type ServedRequest, serve, serveSubject } from '../src/requests/endpoint.ts'
+import { NoRespondersError, requestJson, requestMany, requestText } from '../src/requests/request.ts'
+import { type Rig, startRig } from './bus-fixture.ts'
+import { startLossyProxy } from './lossy-proxy.ts'
 
 let rig: Rig
 beforeAll(async () => {

@@ -1,10 +1,10 @@
 import { BUCKETS, STREAMS } from '@codex-bridge/contracts'
 import { waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { EventLog } from '../src/event.log.ts'
-import { type LiveMessage, subscribeLive } from '../src/live.feed.ts'
-import { applyTopology, topology, verifyTopology } from '../src/topology.ts'
-import { eventOf, type Rig, startRig } from './bus.harness.ts'
+import { EventLog } from '../src/events/event-log.ts'
+import { type LiveMessage, subscribeLive } from '../src/events/live-feed.ts'
+import { applyTopology, topology, verifyTopology } from '../src/server/topology.ts'
+import { eventOf, type Rig, startRig } from './bus-fixture.ts'
 
 let rig: Rig
 beforeAll(async () => {

@@ -1,9 +1,9 @@
 import { BridgeError, type ErrorBody, isErrorCode } from '@codex-bridge/contracts'
 import { type Msg, RequestStrategy } from 'nats'
-import { decodeJson, decodeText, encodeJson } from './codec.ts'
-import type { Bus } from './connection.ts'
-import { isNoResponders, isTimeout } from './nats.errors.ts'
-import { writeBatch } from './write.batch.ts'
+import { decodeJson, decodeText, encodeJson } from '../connection/codec.ts'
+import type { Bus } from '../connection/connection.ts'
+import { isNoResponders, isTimeout } from '../connection/nats-errors.ts'
+import { writeBatch } from '../connection/write-batch.ts'
 
 /** Nobody listens on the subject: for a session, the lane has none. */
 export class NoRespondersError extends BridgeError {

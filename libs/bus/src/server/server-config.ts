@@ -1,6 +1,6 @@
 import { BUS_ROLES, type BusRole } from '@codex-bridge/contracts'
 import { permissionsOf } from './permissions.ts'
-import { atLeast } from './server.requirements.ts'
+import { atLeast } from './server-requirements.ts'
 
 export type ServerConfig = {
   host: string

@@ -1,6 +1,6 @@
 import { BridgeError, type BusRole } from '@codex-bridge/contracts'
 import { type ConnectionOptions, connect, type JetStreamClient, type JetStreamManager, type NatsConnection } from 'nats'
-import { assertServerSupported } from './server.requirements.ts'
+import { assertServerSupported } from '../server/server-requirements.ts'
 
 /** What the bus tells its owner about itself. Wire it to a logger. */
 export type BusObserver = (event: { kind: 'disconnected' | 'reconnected' | 'slow' | 'error'; message: string }) => void
@@ -42,7 +42,7 @@ const PING_INTERVAL_MS = 5000
 
 /**
  * Connects, waiting for a server that is not there yet.
- * @throws BridgeError `bus_unavailable` when the server is too old for how it is run (see server.requirements.ts)
+ * @throws BridgeError `bus_unavailable` when the server is too old for how it is run (see server-requirements.ts)
  */
 export const connectBus = async (options: BusOptions): Promise<Bus> => {
   const timeoutMs = options.timeoutMs ?? 5000

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { AggregateStore, type Draft, OwnedAggregate } from '../src/aggregate.store.ts'
-import { EventLog } from '../src/event.log.ts'
-import { type Rig, startRig } from './bus.harness.ts'
+import { AggregateStore, type Draft, OwnedAggregate } from '../src/events/aggregate-store.ts'
+import { EventLog } from '../src/events/event-log.ts'
+import { type Rig, startRig } from './bus-fixture.ts'
 
 type Counter = { n: number; by: string }
 

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type BridgeEvent, subjects } from '@codex-bridge/contracts'
 import { waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { followEvents, readLatest, readRange } from '../src/event.follower.ts'
-import { EventLog } from '../src/event.log.ts'
-import { eventOf, type Rig, startRig } from './bus.harness.ts'
+import { followEvents, readLatest, readRange } from '../src/events/event-follower.ts'
+import { EventLog } from '../src/events/event-log.ts'
+import { eventOf, type Rig, startRig } from './bus-fixture.ts'
 
 let rig: Rig
 let log: EventLog

@@ -1,8 +1,8 @@
 import { BUCKETS } from '@codex-bridge/contracts'
 import { waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { JsonBucket } from '../src/json.bucket.ts'
-import { type Rig, startRig } from './bus.harness.ts'
+import { JsonBucket } from '../src/storage/json-bucket.ts'
+import { type Rig, startRig } from './bus-fixture.ts'
 
 type Value = { n: number }
 let rig: Rig

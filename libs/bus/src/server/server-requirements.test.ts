@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { assertServerSupported, atLeast } from './server.requirements.ts'
+import { assertServerSupported, atLeast } from './server-requirements.ts'
 
 describe('atLeast', () => {
   it.each([

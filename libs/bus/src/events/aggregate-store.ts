@@ -1,5 +1,5 @@
 import { type Aggregate, BridgeError, type BridgeEvent, type StoredEvent } from '@codex-bridge/contracts'
-import { type AppendOptions, ConflictError, type EventLog } from './event.log.ts'
+import { type AppendOptions, ConflictError, type EventLog } from './event-log.ts'
 
 /** An event before it has an id and a time: what deciders return, together with the post-state it leads to. */
 export type Draft<S> = Omit<StoredEvent, 'id' | 'ts' | 'state'> & { state: S }

@@ -1,8 +1,8 @@
 import { type BridgeEvent, BUCKETS } from '@codex-bridge/contracts'
-import type { Bus } from './connection.ts'
-import { followEvents } from './event.follower.ts'
-import { EventLog } from './event.log.ts'
-import { JsonBucket } from './json.bucket.ts'
+import type { Bus } from '../connection/connection.ts'
+import { JsonBucket } from '../storage/json-bucket.ts'
+import { followEvents } from './event-follower.ts'
+import { EventLog } from './event-log.ts'
 
 /** How often a moved checkpoint is stored, in milliseconds. Reactions are idempotent, so an old one only costs a re-read. */
 const CHECKPOINT_EVERY_MS = 1000

@@ -1,6 +1,6 @@
 import { BUCKETS } from '@codex-bridge/contracts'
-import type { Bus } from './connection.ts'
-import { JsonBucket } from './json.bucket.ts'
+import type { Bus } from '../connection/connection.ts'
+import { JsonBucket } from '../storage/json-bucket.ts'
 
 /** Life of a lease that is not renewed, and how often its holder renews it, in milliseconds. The bucket has the same TTL. */
 export const LEASE_TTL_MS = 15_000

@@ -1,5 +1,5 @@
 import { BUCKETS, type BusRole, STREAMS } from '@codex-bridge/contracts'
-import { inboxPrefix } from './connection.ts'
+import { inboxPrefix } from '../connection/connection.ts'
 
 /** What a role may publish and subscribe to. Ownership of an aggregate is a permission, not a convention. */
 export type Permissions = { publish: string[]; subscribe: string[] }

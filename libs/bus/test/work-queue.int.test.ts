@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { STREAMS, subjects } from '@codex-bridge/contracts'
 import { waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type Job, type QueueConsumer, WorkQueue } from '../src/work.queue.ts'
-import { type Rig, startRig } from './bus.harness.ts'
+import { type Job, type QueueConsumer, WorkQueue } from '../src/storage/work-queue.ts'
+import { type Rig, startRig } from './bus-fixture.ts'
 
 let rig: Rig
 let queue: WorkQueue

@@ -1,9 +1,9 @@
 import { BridgeError, type CommandService, subjects, validator } from '@codex-bridge/contracts'
 import { headers, type Msg, nuid, type Service } from 'nats'
 import type { Static, TSchema } from 'typebox'
-import { decodeJson, encodeJson } from './codec.ts'
-import type { Bus } from './connection.ts'
-import { writeBatch } from './write.batch.ts'
+import { decodeJson, encodeJson } from '../connection/codec.ts'
+import type { Bus } from '../connection/connection.ts'
+import { writeBatch } from '../connection/write-batch.ts'
 
 /** A reply that is already JSON text and is sent as it is. */
 export class RawJson {

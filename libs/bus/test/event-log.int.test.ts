@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BridgeError, MAX_MESSAGE_BYTES, subjects } from '@codex-bridge/contracts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { AggregateStore } from '../src/aggregate.store.ts'
-import { decodeEvent } from '../src/codec.ts'
-import { readRange } from '../src/event.follower.ts'
-import { ConflictError, EventLog } from '../src/event.log.ts'
-import { eventOf, type Rig, startRig } from './bus.harness.ts'
-import { startLossyProxy } from './lossy.proxy.ts'
+import { decodeEvent } from '../src/connection/codec.ts'
+import { AggregateStore } from '../src/events/aggregate-store.ts'
+import { readRange } from '../src/events/event-follower.ts'
+import { ConflictError, EventLog } from '../src/events/event-log.ts'
+import { eventOf, type Rig, startRig } from './bus-fixture.ts'
+import { startLossyProxy } from './lossy-proxy.ts'
 
 let rig: Rig
 beforeAll(async () => {

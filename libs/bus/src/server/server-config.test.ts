@@ -1,7 +1,7 @@
 import { BUS_ROLES, type BusRole } from '@codex-bridge/contracts'
 import { describe, expect, it } from 'vitest'
 import { permissionsOf } from './permissions.ts'
-import { renderServerConfig } from './server.config.ts'
+import { renderServerConfig } from './server-config.ts'
 
 const passwords = Object.fromEntries(BUS_ROLES.map((role) => [role, `pw-${role}`])) as Record<BusRole, string>
 const config = { host: '127.0.0.1', port: 4222, storeDir: '/data/nats', passwords, version: '2.9.10' }

@@ -1,8 +1,8 @@
 import { BridgeError } from '@codex-bridge/contracts'
 import type { KV, KvEntry } from 'nats'
-import { decodeJson, encodeJson } from './codec.ts'
-import type { Bus } from './connection.ts'
-import { isConflict, isNotFound } from './nats.errors.ts'
+import { decodeJson, encodeJson } from '../connection/codec.ts'
+import type { Bus } from '../connection/connection.ts'
+import { isConflict, isNotFound } from '../connection/nats-errors.ts'
 
 /** A stored value and the revision to write on top of. */
 export type Versioned<T> = { value: T; revision: number }

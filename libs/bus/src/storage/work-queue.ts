@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BridgeError } from '@codex-bridge/contracts'
 import { AckPolicy, type ConsumerConfig, type ConsumerMessages, DeliverPolicy, type JsMsg, nanos } from 'nats'
-import { decodeJson, encodeJson } from './codec.ts'
-import type { Bus } from './connection.ts'
-import { isRefusal } from './nats.errors.ts'
+import { decodeJson, encodeJson } from '../connection/codec.ts'
+import type { Bus } from '../connection/connection.ts'
+import { isRefusal } from '../connection/nats-errors.ts'
 
 /** One job in hand. Exactly one of ack, retryIn and nothing (a crash) ends this delivery. */
 export type Job = {
