@@ -1,11 +1,16 @@
-export { AppServerStartError } from './app-server.errors.ts'
-export { appServerArgs, appServerEnv, childEnv } from './app-server.launch.ts'
-export type { AppServerExit, AppServerOptions } from './app-server.process.ts'
-export { AppServerProcess, parseUserAgentVersion } from './app-server.process.ts'
-export type { CodexBinary, ResolveCodexBinaryOptions } from './binary.resolver.ts'
-export { CodexBinaryNotFoundError, readCodexVersion, resolveCodexBinary } from './binary.resolver.ts'
-export type { BoundedCommand, CommandEnd } from './bounded.command.ts'
-export { runBounded } from './bounded.command.ts'
+export { AppServerStartError } from './app-server/app-server-errors.ts'
+export type { AppServerExit, AppServerOptions } from './app-server/app-server-process.ts'
+export { AppServerProcess, parseUserAgentVersion } from './app-server/app-server-process.ts'
+export { appServerArgs, appServerEnv, childEnv } from './app-server/launch.ts'
+export { findMarkedProcesses, PROCESS_MARK_VARIABLE, reapMarkedProcesses } from './app-server/marked-process-reaper.ts'
+export type { ProcessIdentity } from './app-server/process-identity.ts'
+export { isAlive, killGroup, readProcessIdentity, readStartTimeTicks } from './app-server/process-identity.ts'
+export { StderrTail, stripAnsi } from './app-server/stderr-tail.ts'
+export type { CodexBinary, ResolveCodexBinaryOptions } from './binary/binary-resolver.ts'
+export { CodexBinaryNotFoundError, readCodexVersion, resolveCodexBinary } from './binary/binary-resolver.ts'
+export type { BoundedCommand, CommandEnd } from './binary/bounded-command.ts'
+export { runBounded } from './binary/bounded-command.ts'
+export { parseMethodList, readMethods } from './binary/method-list-reader.ts'
 export type {
   AccountRateLimitsUpdatedNotification,
   AgentMessageDeltaNotification,
@@ -127,19 +132,16 @@ export type {
 } from './generated/index.ts'
 export { CLIENT_REQUEST_METHODS, SERVER_NOTIFICATION_METHODS, SERVER_REQUEST_METHODS } from './generated/methods.ts'
 export { CODEX_PROTOCOL_VERSION } from './generated/version.ts'
-export type { JsonLineDecoderOptions, LineError } from './json-lines.framing.ts'
-export { DEFAULT_MAX_LINE_BYTES, encodeJsonLine, JsonLineDecoder } from './json-lines.framing.ts'
-export { findMarkedProcesses, PROCESS_MARK_VARIABLE, reapMarkedProcesses } from './marked-processes.reaper.ts'
-export { parseMethodList, readMethods } from './method-list.reader.ts'
-export type { ProcessIdentity } from './process-identity.ts'
-export { isAlive, killGroup, readProcessIdentity, readStartTimeTicks } from './process-identity.ts'
 export type { ApprovalMethod, ApprovalMethods } from './protocol/approvals.ts'
 export { isApprovalMethod } from './protocol/approvals.ts'
 export type { CodexMethod, CodexMethods, CodexParams, CodexResult } from './protocol/methods.ts'
 export type { CodexNotification, CodexNotifications, NotificationKind } from './protocol/notifications.ts'
 export { isNotification, notificationKind } from './protocol/notifications.ts'
-export type { ResumeErrorKind } from './resume-error.classifier.ts'
-export { classifyResumeError, isUnknownMethod } from './resume-error.classifier.ts'
+export type { ResumeErrorKind } from './protocol/resume-error.ts'
+export { classifyResumeError, isUnknownMethod } from './protocol/resume-error.ts'
+export type { JsonLineDecoderOptions, LineError } from './rpc/json-lines.ts'
+export { DEFAULT_MAX_LINE_BYTES, encodeJsonLine, JsonLineDecoder } from './rpc/json-lines.ts'
+export type { RequestOptions } from './rpc/rpc-calls.ts'
 export {
   RPC_INTERNAL_ERROR,
   RPC_METHOD_NOT_FOUND,
@@ -147,8 +149,8 @@ export {
   RpcClosedError,
   RpcError,
   RpcTimeoutError,
-} from './rpc.errors.ts'
-export type { RequestOptions } from './rpc-calls.ts'
+} from './rpc/rpc-errors.ts'
+export { DEFAULT_MAX_IN_FLIGHT, DEFAULT_REQUEST_TIMEOUT_MS, RpcPeer } from './rpc/rpc-peer.ts'
 export type {
   NotificationHandler,
   ProtocolError,
@@ -157,6 +159,4 @@ export type {
   ServerRequestHandler,
   ServerRequestId,
   ServerRequestMessage,
-} from './rpc-peer.options.ts'
-export { DEFAULT_MAX_IN_FLIGHT, DEFAULT_REQUEST_TIMEOUT_MS, RpcPeer } from './rpc-peer.ts'
-export { StderrTail, stripAnsi } from './stderr.tail.ts'
+} from './rpc/rpc-peer-options.ts'

@@ -15,8 +15,8 @@ import {
   readCodexVersion,
   readMethods,
 } from '../src/index.ts'
-import { binary, CodexRig } from './support/codex.rig.ts'
-import { livingMembers, runningWith } from './support/process.group.ts'
+import { binary, CodexRig } from './support/codex-fixture.ts'
+import { livingMembers, runningWith } from './support/process-group.ts'
 
 const clientInfo = { name: 'codex-bridge-test', version: '0.0.1' }
 let home: string

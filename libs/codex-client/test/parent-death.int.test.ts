@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { isAlive, type ProcessIdentity } from '../src/index.ts'
-import { binary, CodexRig } from './support/codex.rig.ts'
-import { compileSources } from './support/compiled.sources.ts'
-import { runningWith } from './support/process.group.ts'
+import { binary, CodexRig } from './support/codex-fixture.ts'
+import { compileSources } from './support/compiled-sources.ts'
+import { runningWith } from './support/process-group.ts'
 
 let sources: ReturnType<typeof compileSources>
 beforeAll(() => {

@@ -2,7 +2,7 @@ import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { classifyResumeError } from '../src/index.ts'
-import { CodexRig } from './support/codex.rig.ts'
+import { CodexRig } from './support/codex-fixture.ts'
 
 const exists = (path: string) =>
   access(path).then(

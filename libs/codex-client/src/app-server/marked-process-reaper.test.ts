@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { findMarkedProcesses, PROCESS_MARK_VARIABLE, reapMarkedProcesses } from './marked-processes.reaper.ts'
+import { findMarkedProcesses, PROCESS_MARK_VARIABLE, reapMarkedProcesses } from './marked-process-reaper.ts'
 
 const children: ChildProcess[] = []
 afterEach(() => {

@@ -1,4 +1,4 @@
-import { RpcError } from './rpc.errors.ts'
+import { RpcError } from '../rpc/rpc-errors.ts'
 
 /**
  * Why `thread/resume` was refused:

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
-import { boundToParent } from './app-server.launch.ts'
-import { signalGroup } from './process-identity.ts'
+import { boundToParent } from '../app-server/launch.ts'
+import { signalGroup } from '../app-server/process-identity.ts'
 
 export interface BoundedCommand {
   /** Absolute path: no shell and no search. */

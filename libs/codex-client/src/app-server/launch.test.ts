@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { appServerArgs, appServerEnv } from './app-server.launch.ts'
+import { appServerArgs, appServerEnv } from './launch.ts'
 
 describe('appServerEnv', () => {
   it("hides the bridge's own variables and those named, and sets the home", () => {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { StderrTail, stripAnsi } from './stderr.tail.ts'
+import { StderrTail, stripAnsi } from './stderr-tail.ts'
 
 it('strips colours, cursor moves and titles', () => {
   expect(stripAnsi('\u001b[1;31mred\u001b[0m \u001b]0;title\u0007x\u001b[2K')).toBe('red x')

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { type BoundedCommand, runBounded } from './bounded.command.ts'
+import { type BoundedCommand, runBounded } from './bounded-command.ts'
 
 const run = (script: string, more: Partial<BoundedCommand> = {}) =>
   runBounded({ binary: '/bin/sh', args: ['-c', script], cwd: '/', env: { PATH: process.env['PATH'] ?? '' }, timeoutMs: 20_000, ...more })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { encodeJsonLine, JsonLineDecoder, type LineError } from './json-lines.framing.ts'
+import { encodeJsonLine, JsonLineDecoder, type LineError } from './json-lines.ts'
 
 function decode(chunks: Iterable<Buffer>, maxLineBytes?: number) {
   const values: unknown[] = []

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { parseUserAgentVersion } from './app-server.process.ts'
+import { parseUserAgentVersion } from './app-server-process.ts'
 
 it.each([
   ['codex-bridge/0.169.0 (Debian 12.0.0; x86_64) xterm (codex-bridge; 1.0.0)', '0.169.0'],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { classifyResumeError, isUnknownMethod } from './resume-error.classifier.ts'
-import { RpcError, RpcTimeoutError } from './rpc.errors.ts'
+import { RpcError, RpcTimeoutError } from '../rpc/rpc-errors.ts'
+import { classifyResumeError, isUnknownMethod } from './resume-error.ts'
 
 const refused = (message: string, code = -32600, method = 'thread/resume') => new RpcError(method, { code, message })
 

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { CodexBinaryNotFoundError, readCodexVersion, resolveCodexBinary } from './binary.resolver.ts'
+import { CodexBinaryNotFoundError, readCodexVersion, resolveCodexBinary } from './binary-resolver.ts'
 
 const TRIPLE = 'x86_64-unknown-linux-musl'
 const platform = { platform: 'linux', arch: 'x64' } as const

@@ -1,8 +1,8 @@
 import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { RpcClosedError, RpcError, RpcTimeoutError } from './rpc.errors.ts'
-import type { RpcPeerOptions } from './rpc-peer.options.ts'
+import { RpcClosedError, RpcError, RpcTimeoutError } from './rpc-errors.ts'
 import { RpcPeer } from './rpc-peer.ts'
+import type { RpcPeerOptions } from './rpc-peer-options.ts'
 
 interface Sent {
   id?: number

@@ -1,4 +1,4 @@
-import { RPC_OVERLOADED, RpcClosedError, RpcError, RpcTimeoutError } from './rpc.errors.ts'
+import { RPC_OVERLOADED, RpcClosedError, RpcError, RpcTimeoutError } from './rpc-errors.ts'
 
 const BACKOFF_BASE_MS = 50
 const BACKOFF_MAX_MS = 2000

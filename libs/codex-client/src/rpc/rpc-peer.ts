@@ -1,7 +1,7 @@
-import { encodeJsonLine, JsonLineDecoder } from './json-lines.framing.ts'
-import type { CodexMethod, CodexParams, CodexResult } from './protocol/methods.ts'
-import { RPC_INTERNAL_ERROR, RPC_METHOD_NOT_FOUND, RpcClosedError } from './rpc.errors.ts'
+import type { CodexMethod, CodexParams, CodexResult } from '../protocol/methods.ts'
+import { encodeJsonLine, JsonLineDecoder } from './json-lines.ts'
 import { type RequestOptions, type RpcAnswer, RpcCalls } from './rpc-calls.ts'
+import { RPC_INTERNAL_ERROR, RPC_METHOD_NOT_FOUND, RpcClosedError } from './rpc-errors.ts'
 import type {
   NotificationHandler,
   ProtocolError,
@@ -10,7 +10,7 @@ import type {
   ServerRequestHandler,
   ServerRequestId,
   ServerRequestMessage,
-} from './rpc-peer.options.ts'
+} from './rpc-peer-options.ts'
 
 export const DEFAULT_REQUEST_TIMEOUT_MS = 30_000
 /** Above about 100 requests in flight on stdio codex answers -32001 to some and nothing at all to others. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { parseMethodList, readMethods } from './method-list.reader.ts'
-import { RpcClosedError, RpcError } from './rpc.errors.ts'
+import { RpcClosedError, RpcError } from '../rpc/rpc-errors.ts'
+import { parseMethodList, readMethods } from './method-list-reader.ts'
 
 const refusing = (answer: { code: number; message: string }) => ({
   request: (method: string) => Promise.reject(new RpcError(method, { ...answer, message: answer.message.replace('?', method) })),

@@ -1,6 +1,6 @@
-import { isUnknownMethod } from './resume-error.classifier.ts'
-import type { RpcError } from './rpc.errors.ts'
-import type { RpcPeer } from './rpc-peer.ts'
+import { isUnknownMethod } from '../protocol/resume-error.ts'
+import type { RpcError } from '../rpc/rpc-errors.ts'
+import type { RpcPeer } from '../rpc/rpc-peer.ts'
 
 /** A name no version of codex has a method for: asking for it does nothing. */
 const NO_METHOD = 'codex-bridge/methods'
