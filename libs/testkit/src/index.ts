@@ -1,17 +1,18 @@
-export { codexUnderTest } from './codex-under-test.ts'
-export { findExecutable } from './executable.ts'
-export { freePort } from './free-port.ts'
-export { TestRepository } from './git.repository.ts'
-export { type ApiClient, type ApiResponse, api, type RawRequest } from './http.client.ts'
+export { codexUnderTest } from './codex/codex-under-test.ts'
+export { TestRepository } from './files/git-repository.ts'
+export { createTempDir, type TempDir } from './files/temp-dir.ts'
+export { type ApiClient, type ApiResponse, api, type RawRequest } from './http/http-client.ts'
+export { type RawSocketOptions, rawSocket } from './http/raw-socket.ts'
+export * from './model/index.ts'
+export { findExecutable } from './processes/executable.ts'
+export { freePort } from './processes/free-port.ts'
 export {
   ManagedProcess,
   type ManagedProcessOptions,
   type ProcessExit,
   spawnProcess,
   startProcess,
-} from './managed-process.ts'
-export * from './model/index.ts'
-export { type NatsInfo, type NatsOptions, type NatsServer, readNatsInfo, startNats } from './nats.server.ts'
+} from './processes/managed-process.ts'
 export {
   canListProcesses,
   findAppServers,
@@ -21,21 +22,20 @@ export {
   listProcesses,
   type ProcessInfo,
   readEnvironment,
-} from './processes.ts'
-export { type RawSocketOptions, rawSocket } from './raw.socket.ts'
-export { type RedisOptions, type RedisServer, startRedis } from './redis.server.ts'
-export type { ServerControl } from './server.control.ts'
+} from './processes/process-list.ts'
+export { type NatsInfo, type NatsOptions, type NatsServer, readNatsInfo, startNats } from './servers/nats-server.ts'
+export { type RedisOptions, type RedisServer, startRedis } from './servers/redis-server.ts'
+export type { ServerControl } from './servers/server-control.ts'
 export {
   connectSse,
   SseClient,
   type SseEvent,
   type SseOptions,
   type SseState,
-} from './sse.client.ts'
-export { SseRefusal } from './sse.connection.ts'
-export { reportSequence, type SequenceReport } from './sse.sequence.ts'
-export { createTempDir, type TempDir } from './temp-dir.ts'
+} from './sse/sse-client.ts'
+export { SseRefusal } from './sse/sse-connection.ts'
+export { reportSequence, type SequenceReport } from './sse/sse-sequence.ts'
 export { type Settled, type WaitForOptions, waitFor } from './wait-for.ts'
-export type { ReceivedRequest, WebhookBehaviour, WebhookScript } from './webhook.behaviour.ts'
-export * as answer from './webhook.behaviour.ts'
-export { startWebhookReceiver, WebhookReceiver, type WebhookReceiverOptions } from './webhook.receiver.ts'
+export type { ReceivedRequest, WebhookBehaviour, WebhookScript } from './webhooks/webhook-behaviour.ts'
+export * as answer from './webhooks/webhook-behaviour.ts'
+export { startWebhookReceiver, WebhookReceiver, type WebhookReceiverOptions } from './webhooks/webhook-receiver.ts'

@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type ApiClient, api } from '../src/http.client.ts'
-import { rawSocket } from '../src/raw.socket.ts'
+import { type ApiClient, api } from '../src/http/http-client.ts'
+import { rawSocket } from '../src/http/raw-socket.ts'
 
 let server: Server
 let port: number

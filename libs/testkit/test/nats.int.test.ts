@@ -1,10 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { type NatsServer, readNatsInfo, startNats } from '../src/nats.server.ts'
-import { findProcesses } from '../src/processes.ts'
-import { installCommand } from '../src/server.host.ts'
-import { createTempDir } from '../src/temp-dir.ts'
+import { createTempDir } from '../src/files/temp-dir.ts'
+import { findProcesses } from '../src/processes/process-list.ts'
+import { type NatsServer, readNatsInfo, startNats } from '../src/servers/nats-server.ts'
+import { installCommand } from '../src/servers/server-host.ts'
 import { waitFor } from '../src/wait-for.ts'
 
 const running: NatsServer[] = []
@@ -144,16 +144,16 @@ test('a container engine that does not answer costs seconds, then the local bina
 
 test('without engine and binary the error says the one command to type', async () => {
   vi.resetModules()
-  vi.doMock('../src/container.host.ts', () => ({ startContainerHost: () => Promise.reject(new Error('no engine')) }))
-  vi.doMock('../src/executable.ts', () => ({
+  vi.doMock('../src/servers/container-host.ts', () => ({ startContainerHost: () => Promise.reject(new Error('no engine')) }))
+  vi.doMock('../src/processes/executable.ts', () => ({
     findExecutable: (name: string) => (name === 'apt-get' ? '/usr/bin/apt-get' : undefined),
   }))
-  const fresh = await import('../src/nats.server.ts')
+  const fresh = await import('../src/servers/nats-server.ts')
   await expect(fresh.startNats({ exclusive: true })).rejects.toThrow(
     /not installed .*\(no engine\)\. Type: sudo apt-get install -y nats-server$/,
   )
-  vi.doUnmock('../src/container.host.ts')
-  vi.doUnmock('../src/executable.ts')
+  vi.doUnmock('../src/servers/container-host.ts')
+  vi.doUnmock('../src/processes/executable.ts')
   vi.resetModules()
   expect(installCommand('redis-server', 'redis:7-alpine', 6379)).toMatch(/redis/)
 })

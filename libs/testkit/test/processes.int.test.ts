@@ -3,9 +3,9 @@ import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
-import { type ManagedProcess, spawnProcess, startProcess } from '../src/managed-process.ts'
-import { findAppServers, findProcesses, isAlive, listProcesses, readEnvironment } from '../src/processes.ts'
-import { createTempDir, type TempDir } from '../src/temp-dir.ts'
+import { createTempDir, type TempDir } from '../src/files/temp-dir.ts'
+import { type ManagedProcess, spawnProcess, startProcess } from '../src/processes/managed-process.ts'
+import { findAppServers, findProcesses, isAlive, listProcesses, readEnvironment } from '../src/processes/process-list.ts'
 import { waitFor } from '../src/wait-for.ts'
 
 const onLinux = process.platform === 'linux'

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { type RedisServer, startRedis } from '../src/redis.server.ts'
+import { type RedisServer, startRedis } from '../src/servers/redis-server.ts'
 
 const running: RedisServer[] = []
 

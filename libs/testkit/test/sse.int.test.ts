@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { connectSse, type SseClient } from '../src/sse.client.ts'
-import { SseRefusal } from '../src/sse.connection.ts'
+import { connectSse, type SseClient } from '../src/sse/sse-client.ts'
+import { SseRefusal } from '../src/sse/sse-connection.ts'
 import { waitFor } from '../src/wait-for.ts'
 
 let server: Server

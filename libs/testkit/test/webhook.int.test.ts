@@ -1,10 +1,10 @@
 import { connect } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type ApiClient, api } from '../src/http.client.ts'
-import { rawSocket } from '../src/raw.socket.ts'
+import { type ApiClient, api } from '../src/http/http-client.ts'
+import { rawSocket } from '../src/http/raw-socket.ts'
 import { waitFor } from '../src/wait-for.ts'
-import { closeAfterHeaders, delay, drip, hang, huge, ok, redirect, reset, status } from '../src/webhook.behaviour.ts'
-import { startWebhookReceiver, type WebhookReceiver } from '../src/webhook.receiver.ts'
+import { closeAfterHeaders, delay, drip, hang, huge, ok, redirect, reset, status } from '../src/webhooks/webhook-behaviour.ts'
+import { startWebhookReceiver, type WebhookReceiver } from '../src/webhooks/webhook-receiver.ts'
 
 let receiver: WebhookReceiver
 let client: ApiClient

@@ -1,4 +1,4 @@
-/** Ways a model call can fail, see `failure.response.ts` for what each sends. */
+/** Ways a model call can fail, see `failure-response.ts` for what each sends. */
 export const FAILURES = ['500', '429', 'usage', '503', '401', '400', 'cut', 'early-end', 'failed', 'incomplete', 'context'] as const
 
 export type Failure = (typeof FAILURES)[number]

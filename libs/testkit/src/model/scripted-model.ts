@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type Conversation, readConversation } from './conversation.reader.ts'
+import { type Conversation, readConversation } from './conversation-reader.ts'
 import type { ModelStep } from './model-step.ts'
-import { streamCall } from './response.stream.ts'
-import { type PlannedCall, TurnScript } from './turn-script.state.ts'
+import { streamCall } from './response-stream.ts'
+import { type PlannedCall, TurnScript } from './turn-script-state.ts'
 
 const MAX_BODY_BYTES = 64 * 1024 * 1024
 const MAX_LOGGED_REQUESTS = 1000

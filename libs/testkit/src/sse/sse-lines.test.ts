@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { SseLines } from './sse.lines.ts'
-import { reportSequence } from './sse.sequence.ts'
+import { SseLines } from './sse-lines.ts'
+import { reportSequence } from './sse-sequence.ts'
 
 function read(chunks: readonly string[], start = ''): { lines: string[]; lastEventId: string } {
   const reader = new SseLines(start)

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { splitIntoCalls } from './model-step.ts'
-import { parsePromptScript } from './prompt-script.parser.ts'
+import { parsePromptScript } from './prompt-script.ts'
 
 describe('parsePromptScript', () => {
   it.each([

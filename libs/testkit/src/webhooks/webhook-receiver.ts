@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { ok, type ReceivedRequest, type WebhookBehaviour, type WebhookScript } from './webhook.behaviour.ts'
+import { ok, type ReceivedRequest, type WebhookBehaviour, type WebhookScript } from './webhook-behaviour.ts'
 
 export interface WebhookReceiverOptions {
   host?: string

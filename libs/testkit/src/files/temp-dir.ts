@@ -1,7 +1,7 @@
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { onProcessEnd } from './process.end.ts'
+import { onProcessEnd } from '../processes/process-end.ts'
 
 /** A directory of its own for one test or server. */
 export interface TempDir {

@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { startHost } from './server.host.ts'
-import type { ServerHost, ServerSpec } from './server.types.ts'
-import { createTempDir } from './temp-dir.ts'
+import { createTempDir } from '../files/temp-dir.ts'
+import { startHost } from './server-host.ts'
+import type { ServerHost, ServerSpec } from './server-types.ts'
 
 /** What every real server under test can be made to do. */
 export interface ServerControl {

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import type { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { findExecutable } from './executable.ts'
-import { parentDeathPrefix, registerGroup, signalGroup, unregisterGroup } from './process.registry.ts'
+import { parentDeathPrefix, registerGroup, signalGroup, unregisterGroup } from './process-registry.ts'
 
 export interface ProcessExit {
   readonly code: number | null

@@ -1,5 +1,5 @@
-import { parseRedisUrl, runRedisCommand } from './redis.wire.ts'
-import { foreignControl, openServer, type ServerControl } from './server.control.ts'
+import { parseRedisUrl, runRedisCommand } from './redis-wire.ts'
+import { foreignControl, openServer, type ServerControl } from './server-control.ts'
 
 export interface RedisOptions {
   /** Directory of the append-only file; kept after `stop()`. Default: a temp directory that goes with the server. */

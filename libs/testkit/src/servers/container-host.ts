@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ContainerRuntimeClient, StartedTestContainer } from 'testcontainers'
-import { freePort } from './free-port.ts'
-import type { ServerHost, ServerSpec } from './server.types.ts'
-import { waitFor } from './wait-for.ts'
+import { freePort } from '../processes/free-port.ts'
+import { waitFor } from '../wait-for.ts'
+import type { ServerHost, ServerSpec } from './server-types.ts'
 
 const engineSocket = '/var/run/docker.sock'
 const engineTimeoutMs = 3000

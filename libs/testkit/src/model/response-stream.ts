@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
-import { failureEvent, httpFailure } from './failure.response.ts'
+import { failureEvent, httpFailure } from './failure-response.ts'
 import { isToolStep, type ModelStep } from './model-step.ts'
-import { messageItem, type ResponseItem, toolItem } from './response.items.ts'
-import type { PlannedCall } from './turn-script.state.ts'
+import { messageItem, type ResponseItem, toolItem } from './response-items.ts'
+import type { PlannedCall } from './turn-script-state.ts'
 
 /** Longer texts stream in bigger pieces, so that a response never has more deltas than this. */
 const MAX_DELTAS = 400

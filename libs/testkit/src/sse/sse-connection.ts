@@ -1,6 +1,6 @@
 import { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
-import { SseLines } from './sse.lines.ts'
+import { SseLines } from './sse-lines.ts'
 
 const refusalBodyTimeoutMs = 2000
 

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { findExecutable } from './executable.ts'
-import { onProcessEnd } from './process.end.ts'
+import { onProcessEnd } from './process-end.ts'
 
 const liveGroups = new Set<number>()
 let endHookInstalled = false

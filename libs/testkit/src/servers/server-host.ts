@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startContainerHost } from './container.host.ts'
-import { findExecutable } from './executable.ts'
-import { freePort } from './free-port.ts'
-import { type ManagedProcess, spawnProcess } from './managed-process.ts'
-import { canListProcesses, isStopped } from './processes.ts'
-import type { ServerHost, ServerSpec } from './server.types.ts'
-import { waitFor } from './wait-for.ts'
+import { findExecutable } from '../processes/executable.ts'
+import { freePort } from '../processes/free-port.ts'
+import { type ManagedProcess, spawnProcess } from '../processes/managed-process.ts'
+import { canListProcesses, isStopped } from '../processes/process-list.ts'
+import { waitFor } from '../wait-for.ts'
+import { startContainerHost } from './container-host.ts'
+import type { ServerHost, ServerSpec } from './server-types.ts'
 
 const loopback = '127.0.0.1'
 const installers = [

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { connect } from 'node:net'
-import { foreignControl, openServer, type ServerControl } from './server.control.ts'
+import { foreignControl, openServer, type ServerControl } from './server-control.ts'
 
 export interface NatsOptions {
   /** JetStream's directory; kept after `stop()`. Default: a temp directory that goes with the server. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Conversation } from './conversation.reader.ts'
-import { TurnScript } from './turn-script.state.ts'
+import type { Conversation } from './conversation-reader.ts'
+import { TurnScript } from './turn-script-state.ts'
 
 function conversation(userTexts: string[], toolOutputs: Conversation['toolOutputs'] = []): Conversation {
   return { threadId: 'T', turnId: 'U', model: 'm', userTexts, toolOutputs, tools: undefined, isCompaction: false }

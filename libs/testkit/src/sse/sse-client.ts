@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
-import { openSseConnection, type SseConnection, SseRefusal } from './sse.connection.ts'
-import { reportSequence, type SequenceReport } from './sse.sequence.ts'
-import { waitFor } from './wait-for.ts'
+import { waitFor } from '../wait-for.ts'
+import { openSseConnection, type SseConnection, SseRefusal } from './sse-connection.ts'
+import { reportSequence, type SequenceReport } from './sse-sequence.ts'
 
 export interface SseOptions {
   headers?: OutgoingHttpHeaders

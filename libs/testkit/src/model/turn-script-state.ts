@@ -1,6 +1,6 @@
-import type { Conversation } from './conversation.reader.ts'
+import type { Conversation } from './conversation-reader.ts'
 import { isToolStep, type ModelCall, type ModelStep, splitIntoCalls } from './model-step.ts'
-import { parsePromptScript } from './prompt-script.parser.ts'
+import { parsePromptScript } from './prompt-script.ts'
 
 const MAX_ECHO_CHARS = 4000
 const MAX_RESULT_CHARS = 600
