@@ -4,7 +4,7 @@ import { type RedisServer, startRedis, waitFor } from '@codex-bridge/testkit'
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { connectStore } from '../src/connection.ts'
-import { type Snapshot, SnapshotStore } from '../src/snapshot.store.ts'
+import { type Snapshot, SnapshotStore } from '../src/snapshot-store.ts'
 
 let server: RedisServer
 let redis: Redis

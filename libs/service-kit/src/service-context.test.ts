@@ -1,7 +1,7 @@
 import { BridgeError } from '@codex-bridge/contracts'
 import { expect, it } from 'vitest'
 import { createLogger } from './logger.ts'
-import { logServed } from './service.context.ts'
+import { logServed } from './service-context.ts'
 
 it.each([
   ['a success', undefined, 'debug'],
