@@ -1,6 +1,6 @@
 import { serviceEnvironment } from '@codex-bridge/service-kit'
 import { type Static, Type } from 'typebox'
-import type { TakeoverSettings } from './thread.loader.ts'
+import type { TakeoverSettings } from './threads/thread-loader.ts'
 
 /** Environment of the session-runner. CODEX_BIN is read by the binary resolver. */
 export const RunnerConfig = Type.Object({

@@ -12,17 +12,17 @@ import {
   openLeases,
   runService,
 } from '@codex-bridge/service-kit'
-import { AppServerLauncher } from './app-server.launcher.ts'
-import { ChildRegistry } from './child.registry.ts'
-import { CodexPool } from './codex.pool.ts'
+import { AppServerLauncher } from './codex/app-server-launcher.ts'
+import { ChildRegistry } from './codex/child-registry.ts'
+import { CodexProbe } from './codex/codex-probe.ts'
 import { RunnerConfig, takeoverSettings } from './config.ts'
-import { GitClient } from './git.client.ts'
-import { HomeProbe } from './home.probe.ts'
-import { HostSight } from './host.sight.ts'
+import { ProcessScanner } from './host/process-scanner.ts'
 import { Runner } from './runner.ts'
-import { OriginatorReader } from './thread.originator.ts'
-import { WorkspaceGuard } from './workspace.guard.ts'
-import { WorktreeKeeper } from './worktree.keeper.ts'
+import { DetachedThreads } from './threads/detached-threads.ts'
+import { OriginatorReader } from './threads/originator-reader.ts'
+import { GitClient } from './workspace/git/git-client.ts'
+import { WorkspacePolicy } from './workspace/workspace-policy.ts'
+import { WorktreeService } from './workspace/worktree-service.ts'
 
 const config = configOrExit(RunnerConfig)
 const context = createContext('session-runner', config)
@@ -37,10 +37,10 @@ await runService(logger, async (started) => {
   const log = new EventLog(bus)
   const codexHome = config.CODEX_HOME ?? join(homedir(), '.codex')
   const launcher = new AppServerLauncher({ codexHome, children, logger, rpcTimeoutMs: config.BRIDGE_RPC_TIMEOUT_MS })
-  const probe = new HomeProbe(launcher, logger)
+  const probe = new CodexProbe(launcher, logger)
   started({ name: 'probe', stop: () => probe.stop() })
-  const workspaces = new WorkspaceGuard(config.BRIDGE_ALLOWED_ROOTS)
-  const sight: HostSight = new HostSight({
+  const workspaces = new WorkspacePolicy(config.BRIDGE_ALLOWED_ROOTS)
+  const sight: ProcessScanner = new ProcessScanner({
     runnerId,
     host: hostIdentity(),
     codexHome,
@@ -52,7 +52,7 @@ await runService(logger, async (started) => {
   const leases = await openLeases(bus, context)
   const runner = new Runner({ bus, log, leases, launcher, probe, sight, originators, workspaces, config, runnerId, logger })
 
-  const worktrees = new WorktreeKeeper({
+  const worktrees = new WorktreeService({
     git: new GitClient(config.BRIDGE_GIT_TIMEOUT_MS),
     workspaces,
     leases,
@@ -76,7 +76,7 @@ await runService(logger, async (started) => {
     },
   })
   started({ name: 'sessions', stop: () => runner.stop() })
-  const pool = new CodexPool({
+  const pool = new DetachedThreads({
     launcher,
     logger,
     sight,

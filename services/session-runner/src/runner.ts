@@ -27,26 +27,26 @@ import {
   subjects,
 } from '@codex-bridge/contracts'
 import { hostIdentity, isProvablyDead, type Logger, logServed, stampEvent } from '@codex-bridge/service-kit'
-import type { AppServerLauncher } from './app-server.launcher.ts'
+import type { AppServerLauncher } from './codex/app-server-launcher.ts'
+import type { CodexProbe } from './codex/codex-probe.ts'
 import { type RunnerConfig, takeoverSettings } from './config.ts'
-import type { HomeProbe } from './home.probe.ts'
-import type { HostSight } from './host.sight.ts'
-import { LaneSession } from './lane.session.ts'
-import { claimed, settleLoss, stopped } from './session.decider.ts'
-import { SessionRecord } from './session.record.ts'
-import { sessionOf } from './session.state.ts'
-import type { OriginatorReader } from './thread.originator.ts'
-import { type WorkspaceGuard, workspaceError } from './workspace.guard.ts'
+import type { ProcessScanner } from './host/process-scanner.ts'
+import { LaneSession } from './sessions/lane-session.ts'
+import { claimed, settleLoss, stopped } from './sessions/session-decider.ts'
+import { sessionOf } from './sessions/session-state.ts'
+import { SessionStore } from './sessions/session-store.ts'
+import type { OriginatorReader } from './threads/originator-reader.ts'
+import { type WorkspacePolicy, workspaceError } from './workspace/workspace-policy.ts'
 
 export type RunnerOptions = {
   bus: Bus
   log: EventLog
   leases: LeaseTable
   launcher: AppServerLauncher
-  probe: HomeProbe
-  sight: HostSight
+  probe: CodexProbe
+  sight: ProcessScanner
   originators: OriginatorReader
-  workspaces: WorkspaceGuard
+  workspaces: WorkspacePolicy
   config: RunnerConfig
   runnerId: string
   logger: Logger
@@ -160,7 +160,7 @@ export class Runner {
     try {
       const version = await this.#store.load(laneId)
       const owned = new OwnedAggregate(this.#store, version, { patienceMs: Number.POSITIVE_INFINITY, signal: this.#ending.signal })
-      const record = new SessionRecord(owned, sessionOf(lane, version.state), onFenced)
+      const record = new SessionStore(owned, sessionOf(lane, version.state), onFenced)
       this.#endLeftover(record.state)
       const lost = record.state.phase === 'live' || record.state.phase === 'claimed'
       while (await record.append((state) => settleLoss(state, RUNNER_GONE)));
@@ -226,7 +226,7 @@ export class Runner {
   }
 
   /** The folder a lane works in: its worktree or repository, else a scratch folder of its own. */
-  async #workspace(lane: LaneState, record: SessionRecord): Promise<string> {
+  async #workspace(lane: LaneState, record: SessionStore): Promise<string> {
     const wanted = lane.worktreePath ?? lane.repoRoot
     if (wanted === null) {
       const scratch = resolve(join(this.#options.config.BRIDGE_DATA_DIR, 'workspaces', lane.laneId))

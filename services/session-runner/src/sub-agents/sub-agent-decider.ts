@@ -1,0 +1,74 @@
+import { type CommandRecord, rememberCommand, type SessionState, SUB_AGENTS_KEPT, type SubAgent } from '@codex-bridge/contracts'
+import { draft, type SessionDraft } from '../sessions/session-decider.ts'
+
+const ROLE_CHARS = 128
+
+export const subAgentsOf = (state: SessionState): SubAgent[] => state.subAgents ?? []
+
+/** Those whose turn runs. */
+export const workingSubAgents = (state: SessionState): SubAgent[] => subAgentsOf(state).filter(({ status }) => status === 'running')
+
+/** Room is made by forgetting who ended first; only then whoever has run longest. */
+const bounded = (agents: SubAgent[]): SubAgent[] => {
+  if (agents.length <= SUB_AGENTS_KEPT) return agents
+  const first = agents.find(({ status }) => status !== 'running') ?? agents[0]
+  return bounded(agents.filter((agent) => agent !== first))
+}
+
+const changed = (state: SessionState, agent: SubAgent, extra: Record<string, unknown> = {}, commands = state.commands): SessionDraft => {
+  const known = subAgentsOf(state)
+  const isKnown = known.some(({ threadId }) => threadId === agent.threadId)
+  const subAgents = bounded(isKnown ? known.map((other) => (other.threadId === agent.threadId ? agent : other)) : [...known, agent])
+  return draft(
+    'lane.subagent.changed',
+    { ...state, subAgents, commands },
+    { ...agent, cause: null, ...extra },
+    { threadId: agent.threadId, turnId: agent.turnId },
+  )
+}
+
+const agentOf = (state: SessionState, threadId: string): SubAgent | undefined =>
+  subAgentsOf(state).find((agent) => agent.threadId === threadId)
+
+/** Its turn runs: the first that is heard of a sub-agent, or news of one that is known. */
+export const subAgentWorks = (state: SessionState, threadId: string, turnId: string, now: string): SessionDraft | undefined => {
+  const known = agentOf(state, threadId)
+  if (known?.status === 'running' && known.turnId === turnId) return
+  const unnamed = { threadId, parentThreadId: null, nickname: null, role: null }
+  return changed(state, { ...(known ?? unnamed), status: 'running', turnId, activeAt: now })
+}
+
+/** Its turn ended. Undefined when that is no news. */
+export const subAgentRests = (
+  state: SessionState,
+  threadId: string,
+  end: { turnId: string; status: Exclude<SubAgent['status'], 'running'> },
+  now: string,
+): SessionDraft | undefined => {
+  const known = agentOf(state, threadId)
+  if (known?.status !== 'running' || known.turnId !== end.turnId) return
+  return changed(state, { ...known, ...end, activeAt: now })
+}
+
+export type SubAgentNames = Pick<SubAgent, 'parentThreadId' | 'nickname' | 'role'>
+
+/** Codex told who it is. */
+export const subAgentNamed = (state: SessionState, threadId: string, names: SubAgentNames): SessionDraft | undefined => {
+  const known = agentOf(state, threadId)
+  const { parentThreadId, nickname, role } = names
+  return known && changed(state, { ...known, parentThreadId, nickname, role: role === null ? null : role.slice(0, ROLE_CHARS) })
+}
+
+/** The bridge is ending its turn: why, and by which command, remembered so that a retry of that ends nothing else. */
+export const subAgentEnding = (
+  state: SessionState,
+  threadId: string,
+  why: { cause: string; record?: CommandRecord | undefined; details?: Record<string, unknown> },
+): SessionDraft | undefined => {
+  const known = agentOf(state, threadId)
+  if (known?.status !== 'running') return
+  const { cause, record, details } = why
+  const commands = record ? rememberCommand(state.commands, record) : state.commands
+  const event = changed(state, known, { cause, ...(details && { details }) }, commands)
+  return record ? { ...event, commandId: record.commandId } : event
+}

@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest'
+import { finalMessageOf, turnErrorOf, turnStatusOf } from './turn-outcome.ts'
+
+describe('turnStatusOf', () => {
+  it.each([
+    ['completed', 'completed'],
+    ['interrupted', 'interrupted'],
+    ['failed', 'failed'],
+    ['inProgress', 'failed'],
+    ['somethingNew', 'failed'],
+    [undefined, 'failed'],
+    [null, 'failed'],
+  ])('%s is %s: what is unknown never counts as completed', (status, expected) => {
+    expect(turnStatusOf({ status })).toBe(expected)
+  })
+})
+
+describe('turnErrorOf', () => {
+  it.each<[unknown, string]>([
+    ['usageLimitExceeded', 'usage_limit'],
+    ['unauthorized', 'login_required'],
+    [{ httpConnectionFailed: { httpStatusCode: 401 } }, 'login_required'],
+    [{ httpConnectionFailed: { httpStatusCode: 500 } }, 'turn_failed'],
+    [{ httpConnectionFailed: {} }, 'turn_failed'],
+    [{ responseStreamDisconnected: { httpStatusCode: null } }, 'turn_failed'],
+    ['contextWindowExceeded', 'turn_failed'],
+    ['somethingNew', 'turn_failed'],
+    [{ usageLimitExceeded: {} }, 'usage_limit'],
+    [null, 'turn_failed'],
+    [undefined, 'turn_failed'],
+    [7, 'turn_failed'],
+    [{}, 'turn_failed'],
+  ])('%j is %s', (codexErrorInfo, code) => {
+    expect(turnErrorOf({ message: 'm', codexErrorInfo })).toMatchObject({ code, message: 'm' })
+  })
+
+  it('is null without an error, and has words where Codex sends none', () => {
+    expect(turnErrorOf(null)).toBeNull()
+    expect(turnErrorOf(undefined)).toBeNull()
+    expect(turnErrorOf('text')).toBeNull()
+    expect(turnErrorOf({})?.message).toBe('The turn failed')
+    expect(turnErrorOf({ message: 'm', additionalDetails: 'd' })?.details).toEqual({ codexErrorInfo: null, additionalDetails: 'd' })
+  })
+})
+
+describe('finalMessageOf', () => {
+  it('is the last agent message', () => {
+    const items = [
+      { type: 'agentMessage', text: 'a' },
+      { type: 'commandExecution', text: 'x' },
+      { type: 'agentMessage', text: 'b' },
+      { type: 'reasoning' },
+    ]
+    expect(finalMessageOf(items)).toBe('b')
+  })
+
+  it.each([
+    [undefined],
+    [null],
+    ['text'],
+    [[]],
+    [[{ type: 'reasoning', text: 'x' }]],
+    [[{ type: 'agentMessage' }]],
+    [[{ type: 'agentMessage', text: 7 }]],
+  ])('is null for %j', (items) => {
+    expect(finalMessageOf(items)).toBeNull()
+  })
+})

@@ -1,0 +1,65 @@
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { isInside, judgeWorkspace, WorkspacePolicy } from './workspace-policy.ts'
+
+let folder: string
+
+beforeEach(() => {
+  folder = realpathSync(mkdtempSync(join(tmpdir(), 'guard-')))
+  for (const name of ['allowed/app', 'outside', 'allowed-too']) mkdirSync(join(folder, name), { recursive: true })
+})
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+describe('judging', () => {
+  it('compares whole path segments', () => {
+    expect(isInside('/srv/app', ['/srv'])).toBe(true)
+    expect(isInside('/srv', ['/srv'])).toBe(true)
+    expect(isInside('/srv-other', ['/srv'])).toBe(false)
+    expect(isInside('/anything', ['/'])).toBe(true)
+    expect(isInside('/anything', [])).toBe(true)
+  })
+
+  it('refuses a relative path, whatever it resolves to', () => {
+    expect(judgeWorkspace('srv', '/srv', [])?.code).toBe('workspace_forbidden')
+  })
+})
+
+describe('WorkspacePolicy', () => {
+  it('without roots wants only that the folder exists', () => {
+    const guard = new WorkspacePolicy('')
+    writeFileSync(join(folder, 'file'), '')
+    expect(guard.check(join(folder, 'outside'))).toBeUndefined()
+    expect(guard.check(join(folder, 'nowhere'))).toMatchObject({ code: 'workspace_missing' })
+    expect(guard.check(join(folder, 'file'))).toMatchObject({ code: 'workspace_missing' })
+    expect(guard.missing([join(folder, 'outside'), join(folder, 'nowhere')])).toEqual([join(folder, 'nowhere')])
+  })
+
+  it('follows links before it compares, in both directions', () => {
+    const guard = new WorkspacePolicy(`${join(folder, 'allowed')}, ${join(folder, 'link-to-root')}`)
+    symlinkSync(join(folder, 'outside'), join(folder, 'allowed', 'escape'))
+    symlinkSync(join(folder, 'allowed-too'), join(folder, 'link-to-root'))
+    expect(guard.check(join(folder, 'allowed', 'app'))).toBeUndefined()
+    expect(guard.check(join(folder, 'allowed-too'))).toBeUndefined()
+    expect(guard.check(join(folder, 'allowed', 'escape'))).toMatchObject({ code: 'workspace_forbidden' })
+    expect(guard.check(join(folder, 'allowed', '..', 'outside'))).toMatchObject({ code: 'workspace_forbidden' })
+  })
+
+  it('judges a folder to be by where the links on its way lead', () => {
+    const guard = new WorkspacePolicy(join(folder, 'allowed'))
+    symlinkSync(join(folder, 'outside'), join(folder, 'allowed', 'escape'))
+    symlinkSync(join(folder, 'allowed'), join(folder, 'way-in'))
+    expect(guard.checkNew(join(folder, 'allowed', 'new', 'lane'))).toBe(join(folder, 'allowed', 'new', 'lane'))
+    expect(guard.checkNew(join(folder, 'way-in', 'new'))).toBe(join(folder, 'allowed', 'new'))
+    expect(guard.checkNew(join(folder, 'allowed', 'escape', 'new'))).toMatchObject({ code: 'workspace_forbidden' })
+    expect(guard.checkNew('new')).toMatchObject({ code: 'workspace_forbidden' })
+  })
+
+  it('lets a folder pass that is gone, when only being outside matters', () => {
+    const guard = new WorkspacePolicy(join(folder, 'allowed'))
+    expect(() => guard.assertAllowed(join(folder, 'nowhere'))).not.toThrow()
+    expect(() => guard.assertAllowed(join(folder, 'outside'))).toThrow(expect.objectContaining({ code: 'readiness_blocked' }))
+  })
+})

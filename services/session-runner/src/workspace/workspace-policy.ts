@@ -1,0 +1,86 @@
+import { realpathSync, statSync } from 'node:fs'
+import { basename, dirname, isAbsolute, join, sep } from 'node:path'
+import { BridgeError, type StatusReason } from '@codex-bridge/contracts'
+
+/** What is wrong with a folder. */
+export type WorkspaceProblem = StatusReason & { code: 'workspace_missing' | 'workspace_forbidden' }
+
+/** Whether a real path lies in one of the roots. No roots: everything is allowed. */
+export const isInside = (path: string, roots: readonly string[]): boolean =>
+  roots.length === 0 || roots.some((root) => path === root || path.startsWith(root.endsWith(sep) ? root : root + sep))
+
+/** Judges one folder. Pure: `real` is its path with every link followed, undefined when there is no such folder. */
+export const judgeWorkspace = (path: string, real: string | undefined, realRoots: readonly string[]): WorkspaceProblem | undefined => {
+  if (!isAbsolute(path)) return { code: 'workspace_forbidden', message: `${path} is not absolute`, details: { path } }
+  if (real === undefined) {
+    return {
+      code: 'workspace_missing',
+      message: `${path} is not a folder on this runner`,
+      details: { path, offers: ['create the folder'] },
+    }
+  }
+  if (isInside(real, realRoots)) return
+  return { code: 'workspace_forbidden', message: `${path} is outside the allowed folders (BRIDGE_ALLOWED_ROOTS)`, details: { path } }
+}
+
+/** Lets Codex work only in folders that exist and, where roots are configured, lie in them after following every link. */
+export class WorkspacePolicy {
+  readonly #roots: readonly string[]
+
+  /** @param roots comma-separated absolute paths; empty allows all */
+  constructor(roots: string) {
+    this.#roots = roots
+      .split(',')
+      .map((root) => root.trim())
+      .filter((root) => root !== '')
+  }
+
+  check(path: string): WorkspaceProblem | undefined {
+    return judgeWorkspace(path, realFolder(path), this.#realRoots())
+  }
+
+  /** A folder that is yet to be made: where links lead it must be inside. @returns its real path, or what is wrong with it */
+  checkNew(path: string): string | WorkspaceProblem {
+    const real = realPathToBe(path)
+    // Judged as if it were there: only its place matters.
+    return judgeWorkspace(path, real, this.#realRoots()) ?? real
+  }
+
+  /** The folder a thread itself names: it may be gone, but must not be outside. @throws BridgeError `readiness_blocked` */
+  assertAllowed(path: string): void {
+    const problem = this.check(path)
+    if (problem?.code === 'workspace_forbidden') throw workspaceError(problem)
+  }
+
+  /** Followed at every check: a root may be a link that is moved, or a folder that is made later. */
+  #realRoots(): string[] {
+    return this.#roots.map((root) => realFolder(root) ?? root)
+  }
+
+  /** Those of the paths that are no folders here. */
+  missing(paths: readonly string[]): string[] {
+    return paths.filter((path) => realFolder(path) === undefined)
+  }
+}
+
+export const workspaceError = ({ code, message, details }: WorkspaceProblem): BridgeError =>
+  new BridgeError('readiness_blocked', message, { details: { reason: code, ...(details as object) } })
+
+/** Real path of what exists of a path, and the rest of it. */
+const realPathToBe = (path: string): string => {
+  try {
+    return realpathSync(path)
+  } catch {
+    const parent = dirname(path)
+    return parent === path ? path : join(realPathToBe(parent), basename(path))
+  }
+}
+
+const realFolder = (path: string): string | undefined => {
+  try {
+    const real = realpathSync(path)
+    return statSync(real).isDirectory() ? real : undefined
+  } catch {
+    return
+  }
+}

@@ -1,0 +1,64 @@
+import type { SessionState, StatusReason } from '@codex-bridge/contracts'
+import type { RaisedRequest, Started, TurnEnd } from '../src/sessions/session-decider.ts'
+
+export const NOW = '2026-01-01T00:00:00.000Z'
+export const GONE: StatusReason = { code: 'runner_gone', message: 'gone' }
+
+export const sessionState = (more: Partial<SessionState> = {}): SessionState => ({
+  laneId: 'a',
+  incarnation: 'evt_a',
+  phase: 'none',
+  epoch: 0,
+  runnerId: null,
+  home: null,
+  process: null,
+  codexVersion: null,
+  threadId: null,
+  threadStored: false,
+  startedAt: null,
+  readinessMode: 'lenient',
+  readinessDeferred: false,
+  readinessReason: null,
+  activeTurn: null,
+  verifying: null,
+  requests: [],
+  stopReason: null,
+  commands: [],
+  ...more,
+})
+
+export const startedFacts = (more: Partial<Started> = {}): Started => ({
+  process: { host: 'h', pid: 42, startTime: 1 },
+  codexVersion: '1.0.0',
+  threadId: 'thread-1',
+  threadStored: true,
+  readiness: { deferred: false, reason: null },
+  startedAt: NOW,
+  settings: null,
+  ...more,
+})
+
+export const turnEnd = (more: Partial<TurnEnd> = {}): TurnEnd => ({
+  status: 'completed',
+  cause: null,
+  error: null,
+  finalMessage: 'done',
+  usage: null,
+  verify: false,
+  ...more,
+})
+
+export const raisedRequest = (approvalId: string, more: Partial<RaisedRequest> = {}): RaisedRequest => ({
+  requestId: 7,
+  approvalId,
+  kind: 'command',
+  threadId: 'thread-1',
+  turnId: 'turn-1',
+  itemId: 'item-1',
+  reason: 'Run ls',
+  request: { method: 'item/commandExecution/requestApproval', command: 'ls', cwd: '/w' },
+  availableDecisions: ['approve', 'deny'],
+  ...more,
+})
+
+export const commandRecord = (commandId: string, verb = 'prompt') => ({ commandId, fingerprint: 'f', verb, answer: {} })
