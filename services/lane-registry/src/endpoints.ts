@@ -2,22 +2,22 @@ import { type Bus, type Endpoints, type EventLog, serve } from '@codex-bridge/bu
 import { RegistryRequests } from '@codex-bridge/contracts'
 import { BRIDGE_VERSION, type Logger, logServed } from '@codex-bridge/service-kit'
 import type { SnapshotStore } from '@codex-bridge/store'
-import type { CodexLookout } from './codex.lookout.ts'
-import type { LaneProjector } from './lane.projector.ts'
-import type { LaneReader } from './lane.reader.ts'
-import type { LaneWorkflow } from './lane.workflow.ts'
-import type { SessionReconciler } from './session.reconciler.ts'
-import type { ThreadDesk } from './thread.desk.ts'
+import type { LaneQueries } from './lanes/lane-queries.ts'
+import type { LaneService } from './lanes/lane-service.ts'
+import type { LaneProjector } from './projection/lane-projector.ts'
+import type { SessionReconciler } from './sessions/session-reconciler.ts'
+import type { ThreadService } from './threads/thread-service.ts'
+import type { RunnerSurvey } from './watch/runner-survey.ts'
 
 export type EndpointParts = {
   bus: Bus
   log: EventLog
   store: SnapshotStore
   projector: LaneProjector
-  reader: LaneReader
-  workflow: LaneWorkflow
-  threads: ThreadDesk
-  lookout: CodexLookout
+  reader: LaneQueries
+  workflow: LaneService
+  threads: ThreadService
+  survey: RunnerSurvey
   reconciler: SessionReconciler
   logger: Logger
   instance: string
@@ -25,7 +25,7 @@ export type EndpointParts = {
 
 /** Puts the lane-registry on the bus. */
 export const serveRegistry = (parts: EndpointParts): Promise<Endpoints> => {
-  const { reader, workflow, threads, lookout, reconciler } = parts
+  const { reader, workflow, threads, survey, reconciler } = parts
   return serve(
     parts.bus,
     { name: 'lane-registry', version: BRIDGE_VERSION, service: 'registry', metadata: { instance: parts.instance } },
@@ -35,8 +35,8 @@ export const serveRegistry = (parts: EndpointParts): Promise<Endpoints> => {
       'get-lane': ({ laneId, minSeq }) => reader.laneText(laneId, minSeq),
       'list-lanes': (request) => reader.lanes(request),
       'delete-lane': (request) => workflow.delete(request),
-      'start-visible': (request) => workflow.startVisible(request, threads, lookout),
-      attach: (request) => workflow.attach(request, threads, lookout),
+      'start-visible': (request) => workflow.startVisible(request, threads, survey),
+      attach: (request) => workflow.attach(request, threads, survey),
       'sync-lane': (request) => workflow.sync(request, threads),
       cleanup: (request) => workflow.cleanup(request),
       rpc: (request) => threads.rpc(request),

@@ -1,17 +1,17 @@
 import { EventLog, runAsLeader } from '@codex-bridge/bus'
 import { configOrExit, connectService, createContext, openLeases, runService } from '@codex-bridge/service-kit'
 import { connectStore, SnapshotStore } from '@codex-bridge/store'
-import { CodexLookout } from './codex.lookout.ts'
 import { RegistryConfig } from './config.ts'
 import { serveRegistry } from './endpoints.ts'
-import { LaneProjector } from './lane.projector.ts'
-import { LaneReader } from './lane.reader.ts'
-import { LaneWorkflow } from './lane.workflow.ts'
-import { serveLeader } from './leader.endpoints.ts'
-import { SessionGateway } from './session.gateway.ts'
-import { SessionReconciler } from './session.reconciler.ts'
-import { ThreadDesk } from './thread.desk.ts'
-import { ThreadWatcher } from './thread.watcher.ts'
+import { LaneQueries } from './lanes/lane-queries.ts'
+import { LaneService } from './lanes/lane-service.ts'
+import { serveLeader } from './leader-endpoints.ts'
+import { LaneProjector } from './projection/lane-projector.ts'
+import { SessionClient } from './sessions/session-client.ts'
+import { SessionReconciler } from './sessions/session-reconciler.ts'
+import { ThreadService } from './threads/thread-service.ts'
+import { RunnerSurvey } from './watch/runner-survey.ts'
+import { ThreadWatcher } from './watch/thread-watcher.ts'
 
 const config = configOrExit(RegistryConfig)
 const context = createContext('lane-registry', config)
@@ -26,15 +26,15 @@ await runService(logger, async (started) => {
   const log = new EventLog(bus)
   const store = new SnapshotStore(redis)
   const projector = new LaneProjector(bus, log, store, logger)
-  const reader = new LaneReader(bus, log, store, projector)
-  const sessions = new SessionGateway(bus, config.BRIDGE_SESSION_START_TIMEOUT_MS)
-  const workflow = new LaneWorkflow(log, reader, projector, sessions, logger)
+  const reader = new LaneQueries(bus, log, store, projector)
+  const sessions = new SessionClient(bus, config.BRIDGE_SESSION_START_TIMEOUT_MS)
+  const workflow = new LaneService(log, reader, projector, sessions, logger)
   const timeoutMs = config.BRIDGE_SESSION_START_TIMEOUT_MS
-  const threads = new ThreadDesk({ bus, projector, sessions, timeoutMs, unrestricted: config.BRIDGE_RPC_UNRESTRICTED === '1' })
+  const threads = new ThreadService({ bus, projector, sessions, timeoutMs, unrestricted: config.BRIDGE_RPC_UNRESTRICTED === '1' })
   const leases = await openLeases(bus, context)
-  const lookout = new CodexLookout({ bus, projector, threads })
+  const survey = new RunnerSurvey({ bus, projector, threads })
   const defaultIntervalSec = config.BRIDGE_WATCH_INTERVAL_SEC
-  const watcher = new ThreadWatcher({ bus, log, projector, threads, lookout, logger, defaultIntervalSec })
+  const watcher = new ThreadWatcher({ bus, log, projector, threads, survey, logger, defaultIntervalSec })
   const reconciler = new SessionReconciler({
     projector,
     leases,
@@ -47,7 +47,7 @@ await runService(logger, async (started) => {
   const ending = new AbortController()
   const observe = (event: string, problem?: unknown) => logger.info({ event, ...(problem !== undefined && { err: problem }) }, 'leadership')
   const leading = runAsLeader({ table: leases, role: 'lane-registry', signal: ending.signal, observe }, async (signal) => {
-    const onlyHere = await serveLeader({ bus, watcher, lookout, logger, instance: context.instance })
+    const onlyHere = await serveLeader({ bus, watcher, survey, logger, instance: context.instance })
     try {
       await Promise.all([projector.run(signal), reconciler.run(signal), watcher.run(signal)])
     } finally {
@@ -69,7 +69,7 @@ await runService(logger, async (started) => {
     reader,
     workflow,
     threads,
-    lookout,
+    survey,
     reconciler,
     logger,
     instance: context.instance,
