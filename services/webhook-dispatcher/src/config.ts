@@ -1,8 +1,8 @@
 import { BridgeError, type Problem } from '@codex-bridge/contracts'
 import { readEnvironment, type ServiceConfig, serviceEnvironment } from '@codex-bridge/service-kit'
 import { Type } from 'typebox'
-import { type Network, parseNetworks } from './address.guard.ts'
-import { parseSchedule, type RetrySchedule } from './retry.schedule.ts'
+import { type Network, parseNetworks } from './http/address-policy.ts'
+import { parseSchedule, type RetrySchedule } from './retries/retry-schedule.ts'
 
 const Environment = Type.Object({
   ...serviceEnvironment,

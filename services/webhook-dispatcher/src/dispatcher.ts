@@ -2,12 +2,12 @@ import { type Bus, type LeaseTable, reactorLag, runAsLeader, runReactor, WorkQue
 import { STREAMS } from '@codex-bridge/contracts'
 import type { ServiceContext, Stoppable } from '@codex-bridge/service-kit'
 import type { DispatcherConfig } from './config.ts'
-import { DeliveryFleet } from './delivery.fleet.ts'
+import { DeliveryManager } from './delivery/delivery-manager.ts'
 import { serveWebhooks } from './endpoints.ts'
-import { createAgent } from './guarded.agent.ts'
-import { JobPlanner } from './job.planner.ts'
-import { loadWebhookKey, SecretBox } from './secret.box.ts'
-import { SubscriptionStore } from './subscription.store.ts'
+import { createAgent } from './http/guarded-agent.ts'
+import { JobPlanner } from './planning/job-planner.ts'
+import { loadWebhookKey, SecretBox } from './subscriptions/secret-box.ts'
+import { SubscriptionStore } from './subscriptions/subscription-store.ts'
 
 /** Names the leader's lease and the planner's checkpoint. */
 const ROLE = 'webhooks'
@@ -30,10 +30,10 @@ export const startDispatcher = async (deps: DispatcherDeps, started: (part: Stop
   const agent = createAgent({ allowed: config.delivery.allowedNetworks, timeoutMs: config.delivery.timeoutMs })
   started({ name: 'http client', stop: () => agent.destroy() })
 
-  let fleet: DeliveryFleet | undefined
+  let fleet: DeliveryManager | undefined
   const lead = async (signal: AbortSignal): Promise<void> => {
     const planner = new JobPlanner(bus, store, new WorkQueue(bus, STREAMS.jobs))
-    const delivery = new DeliveryFleet({
+    const delivery = new DeliveryManager({
       ...{ bus, store, box, agent, logger, config: config.delivery },
       plannerSettled: () => planner.settled(),
     })

@@ -1,13 +1,13 @@
 import { type Bus, type Endpoints, EventLog, serve, WorkQueue } from '@codex-bridge/bus'
 import { BridgeError, STREAMS, type Webhook, WebhookRequests } from '@codex-bridge/contracts'
 import { BRIDGE_VERSION, fingerprint, type Logger, logServed } from '@codex-bridge/service-kit'
-import type { Network } from './address.guard.ts'
-import { testEvent } from './delivery.job.ts'
-import { publishJob } from './job.planner.ts'
-import type { SecretBox } from './secret.box.ts'
-import { createSubscription, deleteSubscription, patchSubscription, repeatCreate } from './subscription.decider.ts'
-import { deliveryIdOf, eventKeyOf, type SubscriptionRecord, testEventIdOf, webhookOf } from './subscription.record.ts'
-import type { SubscriptionStore } from './subscription.store.ts'
+import type { Network } from './http/address-policy.ts'
+import { testEvent } from './planning/delivery-job.ts'
+import { publishJob } from './planning/job-planner.ts'
+import type { SecretBox } from './subscriptions/secret-box.ts'
+import { createSubscription, deleteSubscription, patchSubscription, repeatCreate } from './subscriptions/subscription-decider.ts'
+import { deliveryIdOf, eventKeyOf, type SubscriptionRecord, testEventIdOf, webhookOf } from './subscriptions/subscription-record.ts'
+import type { SubscriptionStore } from './subscriptions/subscription-store.ts'
 
 export type EndpointDeps = {
   bus: Bus

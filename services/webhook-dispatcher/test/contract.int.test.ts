@@ -4,7 +4,7 @@ import { SECRET_MASK, validator, Webhook, WebhookEnvelope } from '@codex-bridge/
 import { waitFor } from '@codex-bridge/testkit'
 import { Webhook as Verifier } from 'standardwebhooks'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { DispatcherRig, eventIdOf, type TestReceipt } from './support/dispatcher.rig.ts'
+import { DispatcherRig, eventIdOf, type TestReceipt } from './support/dispatcher-fixture.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 

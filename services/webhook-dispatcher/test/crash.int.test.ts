@@ -3,7 +3,7 @@ import { EventLog, JsonBucket } from '@codex-bridge/bus'
 import { BUCKETS } from '@codex-bridge/contracts'
 import { answer, waitFor } from '@codex-bridge/testkit'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { DispatcherRig, eventIdOf, firstSeenPerLane, idsPerEvent, missing } from './support/dispatcher.rig.ts'
+import { DispatcherRig, eventIdOf, firstSeenPerLane, idsPerEvent, missing } from './support/dispatcher-fixture.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 

@@ -3,7 +3,7 @@ import { JsonBucket } from '@codex-bridge/bus'
 import { BUCKETS } from '@codex-bridge/contracts'
 import { answer, waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { DispatcherRig, eventIdOf, firstSeenPerLane, idsPerEvent } from './support/dispatcher.rig.ts'
+import { DispatcherRig, eventIdOf, firstSeenPerLane, idsPerEvent } from './support/dispatcher-fixture.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 

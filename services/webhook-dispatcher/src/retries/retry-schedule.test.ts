@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseRetryAfter, parseSchedule, RETRY_AFTER_CAP_MS, retryDelay } from './retry.schedule.ts'
+import { parseRetryAfter, parseSchedule, RETRY_AFTER_CAP_MS, retryDelay } from './retry-schedule.ts'
 
 const schedule = parseSchedule('0,5,300,1800,7200,18000,36000,50400,72000,86400')
 const now = Date.parse('2026-01-01T00:00:00Z')

@@ -1,5 +1,5 @@
 import { type BridgeEvent, matchesAnyPattern, matchesScope } from '@codex-bridge/contracts'
-import type { SubscriptionRecord } from './subscription.record.ts'
+import type { SubscriptionRecord } from './subscription-record.ts'
 
 /**
  * The rule of the contract: enabled, a pattern fits, every restricted dimension of the scope fits. And it gets nothing that

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { afterAttempt, notesOf } from './retry.ledger.ts'
-import { NO_STATUS } from './subscription.record.ts'
-import { afterDelivery, afterFailedAttempt, hasFailedTooLong } from './subscription.status.ts'
+import { afterAttempt, notesOf } from '../retries/retry-state.ts'
+import { NO_STATUS } from './subscription-record.ts'
+import { afterDelivery, afterFailedAttempt, hasFailedTooLong } from './subscription-status.ts'
 
 const DAY_MS = 24 * 60 * 60_000
 const at = (day: number) => new Date(Date.parse('2026-01-01T00:00:00Z') + day * DAY_MS).toISOString()

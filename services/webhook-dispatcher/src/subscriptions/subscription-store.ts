@@ -1,6 +1,6 @@
 import { type Bus, JsonBucket, type Versioned } from '@codex-bridge/bus'
 import { BridgeError, BUCKETS } from '@codex-bridge/contracts'
-import { NO_STATUS, type SubscriptionRecord, type SubscriptionStatus } from './subscription.record.ts'
+import { NO_STATUS, type SubscriptionRecord, type SubscriptionStatus } from './subscription-record.ts'
 
 /** Another writer wins at most this often before the caller is told to come back. */
 const MAX_CONTENTION = 20

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { RecentIds } from './recent.ids.ts'
+import { RecentIds } from './recent-ids.ts'
 
 it('remembers the newest ids only', () => {
   const recent = new RecentIds(2)

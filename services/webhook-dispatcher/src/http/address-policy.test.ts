@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isPermittedAddress, literalAddress, parseNetworks, targetProblems } from './address.guard.ts'
+import { isPermittedAddress, literalAddress, parseNetworks, targetProblems } from './address-policy.ts'
 
 const NOT_PUBLIC = `
 0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.100.100.200 100.127.255.254 127.0.0.1 127.1.2.3 127.255.255.254

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Bus, decodeEvent, EventLog, readRange, type WorkQueue } from '@codex-bridge/bus'
 import { type BridgeEvent, subjects } from '@codex-bridge/contracts'
-import type { DeliveryJob } from './delivery.job.ts'
-import { matches, SubscriptionIndex } from './subscription.index.ts'
-import { eventKeyOf, type SubscriptionRecord } from './subscription.record.ts'
-import type { SubscriptionStore } from './subscription.store.ts'
+import { matches, SubscriptionIndex } from '../subscriptions/subscription-matcher.ts'
+import { eventKeyOf, type SubscriptionRecord } from '../subscriptions/subscription-record.ts'
+import type { SubscriptionStore } from '../subscriptions/subscription-store.ts'
+import type { DeliveryJob } from './delivery-job.ts'
 
 /**
  * A subscription made by another process reaches this one a moment late, and events may have been planned without it. This

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { Webhook } from 'standardwebhooks'
 import { describe, expect, it } from 'vitest'
-import { deliveryHeaders, isUsableSecret, sign } from './webhook.signer.ts'
+import { deliveryHeaders, isUsableSecret, sign } from './webhook-signer.ts'
 
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 

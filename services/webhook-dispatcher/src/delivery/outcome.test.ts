@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { judge } from './outcome.rules.ts'
+import { judge } from './outcome.ts'
 
 const answered = (status: number, retryAfter?: string) => judge({ kind: 'answered', status, retryAfter }, 0)
 

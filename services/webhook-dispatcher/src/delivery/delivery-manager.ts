@@ -2,18 +2,18 @@ import { type Bus, WorkQueue } from '@codex-bridge/bus'
 import { STREAMS, subjects } from '@codex-bridge/contracts'
 import { BRIDGE_VERSION, type Logger } from '@codex-bridge/service-kit'
 import type { Agent } from 'undici'
-import { CoalescedKey } from './coalesced.key.ts'
-import type { DeliveryConfig } from './config.ts'
-import { post } from './delivery.attempt.ts'
-import { type DeliveryJob, envelopeOf } from './delivery.job.ts'
-import type { AttemptResult, Failure } from './outcome.rules.ts'
-import type { SecretBox } from './secret.box.ts'
-import { disableSubscription } from './subscription.decider.ts'
-import { eventKeyOf, type SubscriptionRecord, type SubscriptionStatus } from './subscription.record.ts'
-import { afterDelivery, afterFailedAttempt, hasFailedTooLong } from './subscription.status.ts'
-import { type SubscriptionStore, statusKey } from './subscription.store.ts'
-import { SubscriptionWorker } from './subscription.worker.ts'
-import { deliveryHeaders } from './webhook.signer.ts'
+import type { DeliveryConfig } from '../config.ts'
+import { post } from '../http/delivery-request.ts'
+import { deliveryHeaders } from '../http/webhook-signer.ts'
+import { type DeliveryJob, envelopeOf } from '../planning/delivery-job.ts'
+import { DebouncedKvWriter } from '../retries/debounced-kv-writer.ts'
+import type { SecretBox } from '../subscriptions/secret-box.ts'
+import { disableSubscription } from '../subscriptions/subscription-decider.ts'
+import { eventKeyOf, type SubscriptionRecord, type SubscriptionStatus } from '../subscriptions/subscription-record.ts'
+import { afterDelivery, afterFailedAttempt, hasFailedTooLong } from '../subscriptions/subscription-status.ts'
+import { type SubscriptionStore, statusKey } from '../subscriptions/subscription-store.ts'
+import type { AttemptResult, Failure } from './outcome.ts'
+import { SubscriptionWorker } from './subscription-worker.ts'
 
 /** How long a deleted subscription is remembered for retried commands, and how often that is looked at. */
 const REMEMBER_DELETED_MS = 24 * 60 * 60_000
@@ -36,7 +36,7 @@ export type FleetOptions = {
 type Member = { worker: SubscriptionWorker; end: () => Promise<void> }
 
 /** One worker per enabled subscription, as long as this process leads. */
-export class DeliveryFleet {
+export class DeliveryManager {
   readonly #options: FleetOptions
   readonly #jobs: WorkQueue
   readonly #dead: WorkQueue
@@ -108,7 +108,7 @@ export class DeliveryFleet {
     let status = store.status(id)
     // What an earlier endpoint failed does not count against this one.
     if (status.failingSince !== null && status.failingSince < record.endpointSince) status = { ...status, failingSince: null }
-    const key = new CoalescedKey<unknown>(
+    const key = new DebouncedKvWriter<unknown>(
       store.bucket,
       statusKey(id),
       () => status,

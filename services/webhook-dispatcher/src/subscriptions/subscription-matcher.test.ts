@@ -1,8 +1,8 @@
 import type { BridgeEvent } from '@codex-bridge/contracts'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { matches, SubscriptionIndex } from './subscription.index.ts'
-import type { SubscriptionRecord } from './subscription.record.ts'
+import { matches, SubscriptionIndex } from './subscription-matcher.ts'
+import type { SubscriptionRecord } from './subscription-record.ts'
 
 const some = <T>(values: readonly T[]) => fc.option(fc.subarray([...values], { minLength: 0 }), { nil: undefined })
 const LANES = ['lane-a', 'lane-b', 'lane-c']

@@ -11,7 +11,7 @@ type Held = { job: Job; round: AbortSignal }
  * The jobs one worker holds. An acknowledgement counts only for the consumer that handed the job out: about an earlier one's
  * job the server confirms without acting, and the present consumer hands the job out once more.
  */
-export class JobHand {
+export class HeldJobs {
   readonly #held = new Map<number, Held>()
   readonly #confirming = new Set<Promise<void>>()
   #round = new AbortController()

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { LaneScheduler } from './lane.scheduler.ts'
+import { LaneOrderedQueue } from './lane-ordered-queue.ts'
 
 type Step =
   | { do: 'arrive'; lane: number }
@@ -38,7 +38,7 @@ describe('the lane scheduler', () => {
   it('always takes what the naive rule takes, and finishes every lane in order', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
-        const scheduler = new LaneScheduler()
+        const scheduler = new LaneOrderedQueue()
         let known: Known[] = []
         const finished = new Map<string, number[]>()
         let now = 0
@@ -87,7 +87,7 @@ describe('the lane scheduler', () => {
   })
 
   it('puts an older job that comes late before the younger ones', () => {
-    const scheduler = new LaneScheduler()
+    const scheduler = new LaneOrderedQueue()
     scheduler.hold(5, 'a', 0)
     scheduler.hold(3, 'a', 0)
     expect(scheduler.take(0)).toBe(3)
@@ -95,7 +95,7 @@ describe('the lane scheduler', () => {
   })
 
   it('knows when it is worth asking again', () => {
-    const scheduler = new LaneScheduler()
+    const scheduler = new LaneOrderedQueue()
     expect(scheduler.nextDue()).toBeUndefined()
     scheduler.hold(1, 'a', 70)
     scheduler.hold(2, 'b', 50)

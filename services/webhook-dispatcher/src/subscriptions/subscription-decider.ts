@@ -7,9 +7,9 @@ import {
   type WebhookCreate,
   type WebhookPatch,
 } from '@codex-bridge/contracts'
-import { type Network, targetProblems } from './address.guard.ts'
-import { type SubscriptionRecord, subscriptionIdOf } from './subscription.record.ts'
-import { isUsableSecret } from './webhook.signer.ts'
+import { type Network, targetProblems } from '../http/address-policy.ts'
+import { isUsableSecret } from '../http/webhook-signer.ts'
+import { type SubscriptionRecord, subscriptionIdOf } from './subscription-record.ts'
 
 /** What a decision needs from outside: who asks, when, and how a secret is sealed. */
 export type DecisionContext = {

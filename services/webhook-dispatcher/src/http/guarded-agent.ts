@@ -1,7 +1,7 @@
 import { lookup as systemLookup } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import { Agent } from 'undici'
-import { isPermittedAddress, type Network, UNREACHABLE } from './address.guard.ts'
+import { isPermittedAddress, type Network, UNREACHABLE } from './address-policy.ts'
 
 export type ResolvedAddress = { address: string; family: number }
 

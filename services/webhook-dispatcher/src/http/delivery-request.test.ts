@@ -1,9 +1,9 @@
 import { createServer } from 'node:net'
 import { answer, startWebhookReceiver, type WebhookReceiver } from '@codex-bridge/testkit'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { parseNetworks } from './address.guard.ts'
-import { post } from './delivery.attempt.ts'
-import { createAgent } from './guarded.agent.ts'
+import { parseNetworks } from './address-policy.ts'
+import { post } from './delivery-request.ts'
+import { createAgent } from './guarded-agent.ts'
 
 const allowed = parseNetworks('127.0.0.0/8')
 /** Long enough for a first request on a busy machine; the late answer below comes later still. */

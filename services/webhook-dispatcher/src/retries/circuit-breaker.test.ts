@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { admission, afterFailure, afterProbeStart, afterSuccess, type Breaker, CLOSED } from './endpoint.breaker.ts'
+import { admission, afterFailure, afterProbeStart, afterSuccess, type Breaker, CLOSED } from './circuit-breaker.ts'
 
 const plain = { overloaded: false, retryAfterMs: undefined }
 const fail = (breaker: Breaker, now: number, times: number): Breaker =>

@@ -1,5 +1,5 @@
-import { UNREACHABLE } from './address.guard.ts'
-import { parseRetryAfter } from './retry.schedule.ts'
+import { UNREACHABLE } from '../http/address-policy.ts'
+import { parseRetryAfter } from '../retries/retry-schedule.ts'
 
 /** What came of one POST. `interrupted`: we broke it off ourselves, which says nothing of the endpoint. */
 export type AttemptResult =

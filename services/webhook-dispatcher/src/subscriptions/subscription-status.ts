@@ -1,4 +1,4 @@
-import type { SubscriptionStatus } from './subscription.record.ts'
+import type { SubscriptionStatus } from './subscription-record.ts'
 
 /** An endpoint that only failed for so long is given up. */
 const GIVE_UP_AFTER_MS = 5 * 24 * 60 * 60_000

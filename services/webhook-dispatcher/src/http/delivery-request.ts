@@ -1,6 +1,6 @@
 import { type Agent, request } from 'undici'
-import { isPermittedAddress, literalAddress, type Network } from './address.guard.ts'
-import type { AttemptResult } from './outcome.rules.ts'
+import type { AttemptResult } from '../delivery/outcome.ts'
+import { isPermittedAddress, literalAddress, type Network } from './address-policy.ts'
 
 /** At most this much of an answer is read, and for no longer than this: it is thrown away, and read only to keep the connection. */
 const ANSWER_BYTES = 64 * 1024

@@ -2,17 +2,25 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bus, Job, JsonBucket, WorkQueue } from '@codex-bridge/bus'
 import { STREAMS, subjects } from '@codex-bridge/contracts'
 import type { Logger } from '@codex-bridge/service-kit'
-import { CoalescedKey } from './coalesced.key.ts'
-import { type DeliveryJob, isDeliveryJob, orderKey } from './delivery.job.ts'
-import { admission, afterFailure, afterInterruption, afterProbeStart, afterSuccess, type Breaker, CLOSED } from './endpoint.breaker.ts'
-import { JobHand } from './job.hand.ts'
-import { LaneScheduler } from './lane.scheduler.ts'
-import { type AttemptResult, type Failure, judge } from './outcome.rules.ts'
-import { RecentIds } from './recent.ids.ts'
-import { afterAttempt, notesOf, type RetryNote, type StoredLedger } from './retry.ledger.ts'
-import { type RetrySchedule, retryDelay } from './retry.schedule.ts'
-import { eventKeyOf } from './subscription.record.ts'
-import { ledgerKey } from './subscription.store.ts'
+import { type DeliveryJob, isDeliveryJob, orderKey } from '../planning/delivery-job.ts'
+import {
+  admission,
+  afterFailure,
+  afterInterruption,
+  afterProbeStart,
+  afterSuccess,
+  type Breaker,
+  CLOSED,
+} from '../retries/circuit-breaker.ts'
+import { DebouncedKvWriter } from '../retries/debounced-kv-writer.ts'
+import { type RetrySchedule, retryDelay } from '../retries/retry-schedule.ts'
+import { afterAttempt, notesOf, type RetryNote, type StoredLedger } from '../retries/retry-state.ts'
+import { eventKeyOf } from '../subscriptions/subscription-record.ts'
+import { ledgerKey } from '../subscriptions/subscription-store.ts'
+import { HeldJobs } from './held-jobs.ts'
+import { LaneOrderedQueue } from './lane-ordered-queue.ts'
+import { type AttemptResult, type Failure, judge } from './outcome.ts'
+import { RecentIds } from './recent-ids.ts'
 
 /** Jobs of one subscription in hand or given back for a while, at most: bounds memory, and how far other lanes pass a stuck one. */
 const MAX_PENDING = 1000
@@ -64,9 +72,9 @@ export type WorkerOptions = {
  */
 export class SubscriptionWorker {
   readonly #options: WorkerOptions
-  readonly #scheduler = new LaneScheduler()
-  readonly #ledger: CoalescedKey<unknown>
-  readonly #hand = new JobHand()
+  readonly #scheduler = new LaneOrderedQueue()
+  readonly #ledger: DebouncedKvWriter<unknown>
+  readonly #hand = new HeldJobs()
   /** Delivered or buried by this worker. A broker that was killed may hand out again what it had confirmed as done. */
   readonly #done = new RecentIds(DONE_REMEMBERED)
   readonly #attempts = new Map<Promise<void>, AbortController>()
@@ -80,7 +88,7 @@ export class SubscriptionWorker {
   constructor(options: WorkerOptions) {
     this.#options = options
     const snapshot = (): StoredLedger => ({ endpointSince: options.endpointSince, notes: Object.fromEntries(this.#notes) })
-    this.#ledger = new CoalescedKey(options.bucket, ledgerKey(options.subscriptionId), snapshot, (err) =>
+    this.#ledger = new DebouncedKvWriter(options.bucket, ledgerKey(options.subscriptionId), snapshot, (err) =>
       options.logger.warn({ err, subscriptionId: options.subscriptionId }, 'retry ledger not stored'),
     )
   }

@@ -1,6 +1,6 @@
 import { BridgeEvent, guard, SubscriptionId, Timestamp, type WebhookEnvelope } from '@codex-bridge/contracts'
 import { type Static, Type } from 'typebox'
-import { deliveryIdOf, eventKeyOf, type SubscriptionRecord } from './subscription.record.ts'
+import { deliveryIdOf, eventKeyOf, type SubscriptionRecord } from '../subscriptions/subscription-record.ts'
 
 /** Type of the event a test sends; it is made here and is in no log, so its sequence is 0. */
 export const TEST_EVENT = 'webhook.test'

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { createTempDir } from '@codex-bridge/testkit'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { loadWebhookKey, SecretBox } from './secret.box.ts'
+import { loadWebhookKey, SecretBox } from './secret-box.ts'
 
 const box = new SecretBox(Buffer.alloc(32, 7))
 

@@ -1,9 +1,9 @@
 import { startWebhookReceiver, type WebhookReceiver } from '@codex-bridge/testkit'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { parseNetworks } from './address.guard.ts'
-import { post } from './delivery.attempt.ts'
-import { createAgent, type ResolvedAddress } from './guarded.agent.ts'
-import type { AttemptResult } from './outcome.rules.ts'
+import type { AttemptResult } from '../delivery/outcome.ts'
+import { parseNetworks } from './address-policy.ts'
+import { post } from './delivery-request.ts'
+import { createAgent, type ResolvedAddress } from './guarded-agent.ts'
 
 const v4 = (address: string): ResolvedAddress => ({ address, family: 4 })
 const body = Buffer.from('{}')

@@ -7,7 +7,7 @@ const WRITE_EVERY_MS = 250
  * One key of a bucket that changes often and whose newest value is all that matters: a change is written at once when the
  * last write is long enough ago, else with the next one. A failed write is tried again.
  */
-export class CoalescedKey<T> {
+export class DebouncedKvWriter<T> {
   readonly #bucket: JsonBucket<T>
   readonly #key: string
   readonly #snapshot: () => T

@@ -7,8 +7,8 @@ import {
   disableSubscription,
   patchSubscription,
   repeatCreate,
-} from './subscription.decider.ts'
-import { NO_STATUS, webhookOf } from './subscription.record.ts'
+} from './subscription-decider.ts'
+import { NO_STATUS, webhookOf } from './subscription-record.ts'
 
 const context = (commandId: string, fingerprint = commandId, now = '2026-01-01T00:00:00.000Z'): DecisionContext => ({
   commandId,

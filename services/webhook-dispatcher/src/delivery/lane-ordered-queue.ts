@@ -8,7 +8,7 @@ type Queue = { order: number[]; flying: boolean }
  * A job that was given back to the broker for a while (`release`) keeps its place: the later jobs of its lane wait for its
  * return.
  */
-export class LaneScheduler {
+export class LaneOrderedQueue {
   readonly #entries = new Map<number, Entry>()
   readonly #lanes = new Map<string, Queue>()
   #flying = 0
