@@ -1,10 +1,10 @@
 import { connectService, createContext, problemLines, runService } from '@codex-bridge/service-kit'
 import { createApp } from './app.ts'
-import { openBusGateway } from './bus.gateway.ts'
+import { openBusGateway } from './bus/bus-gateway.ts'
 import { type GatewayConfig, readConfig } from './config.ts'
-import { createHealthProbe } from './health.report.ts'
-import { serveHttp } from './http.server.ts'
-import { openStreams } from './sse/stream.service.ts'
+import { createHealthProbe } from './health/health-report.ts'
+import { serveHttp } from './http/http-server.ts'
+import { openStreams } from './sse/stream-service.ts'
 
 const configure = (): GatewayConfig => {
   try {

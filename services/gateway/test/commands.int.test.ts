@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Bus, type Endpoints, serveSubject } from '@codex-bridge/bus'
 import { BridgeError, CodexRequests, type RunnerInfo, SessionRequests } from '@codex-bridge/contracts'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { type Answers, type RunningGateway, refuse, serveRegistry, startBroker, startGateway } from './gateway.harness.ts'
+import { type Answers, type RunningGateway, refuse, serveRegistry, startBroker, startGateway } from './gateway-fixture.ts'
 
 let broker: Awaited<ReturnType<typeof startBroker>>
 let gateway: RunningGateway

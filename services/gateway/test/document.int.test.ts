@@ -4,7 +4,7 @@ import { ApprovalRequests, RegistryRequests, SessionRequests, WebhookRequests } 
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type RunningGateway, serveApprovals, serveRegistry, serveWebhooks, startBroker, startGateway } from './gateway.harness.ts'
+import { type RunningGateway, serveApprovals, serveRegistry, serveWebhooks, startBroker, startGateway } from './gateway-fixture.ts'
 
 type Schema = TSchema & {
   $ref?: string

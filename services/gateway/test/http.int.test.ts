@@ -1,7 +1,7 @@
 import type { Endpoints } from '@codex-bridge/bus'
 import { rawSocket } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type RunningGateway, refuse, serveApprovals, serveRegistry, serveWebhooks, startBroker, startGateway } from './gateway.harness.ts'
+import { type RunningGateway, refuse, serveApprovals, serveRegistry, serveWebhooks, startBroker, startGateway } from './gateway-fixture.ts'
 
 type ErrorAnswer = { error: string; message: string; requestId: string; details?: { path: string; message: string }[] }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connectSse, type SseClient, waitFor } from '@codex-bridge/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { LaneWriter, type RunningGateway, startBroker, startGateway } from './gateway.harness.ts'
+import { LaneWriter, type RunningGateway, startBroker, startGateway } from './gateway-fixture.ts'
 
 let broker: Awaited<ReturnType<typeof startBroker>>
 let gateway: RunningGateway

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { api, connectSse, type ManagedProcess, spawnProcess, startProcess } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { LaneWriter, serveRegistry, startBroker } from './gateway.harness.ts'
+import { LaneWriter, serveRegistry, startBroker } from './gateway-fixture.ts'
 
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { publishDelta } from '@codex-bridge/bus'
 import { connectSse, rawSocket, type SseClient, SseRefusal, waitFor } from '@codex-bridge/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { LaneWriter, type RunningGateway, startBroker, startGateway } from './gateway.harness.ts'
+import { LaneWriter, type RunningGateway, startBroker, startGateway } from './gateway-fixture.ts'
 
 let broker: Awaited<ReturnType<typeof startBroker>>
 let gateway: RunningGateway

@@ -1,6 +1,6 @@
 import { BridgeError } from '@codex-bridge/contracts'
-import { commandIdOf } from '../command.id.ts'
-import type { GatewayContext } from './gateway.context.ts'
+import { commandIdOf } from './command-id.ts'
+import type { GatewayContext } from './gateway-context.ts'
 
 /** Sends JSON text as it came from the bus. */
 export const answerText = (ctx: GatewayContext, status: number, text: string): void => {

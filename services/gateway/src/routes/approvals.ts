@@ -1,7 +1,7 @@
 import { DecisionBody, subjects, validator } from '@codex-bridge/contracts'
 import { answerCommand, answerText } from '../http/answers.ts'
-import { laneIdOf } from '../http/request.parameters.ts'
-import type { RouteHandler, RouteModule } from './gateway.router.ts'
+import { laneIdOf } from '../http/request-parameters.ts'
+import type { RouteHandler, RouteModule } from './gateway-router.ts'
 
 const approvals = (verb: string) => subjects.command('approvals', verb)
 const checkDecision = validator(DecisionBody)

@@ -1,5 +1,5 @@
-import { buildAsyncApiDocument } from '../asyncapi.document.ts'
-import type { Mount } from './gateway.router.ts'
+import { buildAsyncApiDocument } from '../api-docs/asyncapi-document.ts'
+import type { Mount } from './gateway-router.ts'
 
 /** The description of the bus, for those who subscribe to it themselves. */
 export const asyncapiRoutes = (mount: Mount): void => {

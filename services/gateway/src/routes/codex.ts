@@ -9,8 +9,8 @@ import {
   validator,
 } from '@codex-bridge/contracts'
 import { answerCommand, answerText } from '../http/answers.ts'
-import { queryReader } from '../http/query.reader.ts'
-import type { RouteHandler, RouteModule } from './gateway.router.ts'
+import { queryReader } from '../http/query-reader.ts'
+import type { RouteHandler, RouteModule } from './gateway-router.ts'
 
 const registry = (verb: string) => subjects.command('registry', verb)
 const checkRpc = validator(RpcBody)

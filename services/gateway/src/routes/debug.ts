@@ -1,6 +1,6 @@
 import { DebugApproval, DebugComplete, ReconcileBody, subjects, validator } from '@codex-bridge/contracts'
 import { answerCommand, answerText } from '../http/answers.ts'
-import type { RouteModule } from './gateway.router.ts'
+import type { RouteModule } from './gateway-router.ts'
 
 const registry = (verb: string) => subjects.command('registry', verb)
 const checkApproval = validator(DebugApproval)

@@ -1,12 +1,12 @@
 import { BridgeError, LaneId } from '@codex-bridge/contracts'
-import type { GatewayContext } from '../http/gateway.context.ts'
-import { checkedValuesOf, flagOf, ThreadId, textOf, typePatternsOf } from '../http/request.parameters.ts'
+import type { GatewayContext } from '../http/gateway-context.ts'
+import { checkedValuesOf, flagOf, ThreadId, textOf, typePatternsOf } from '../http/request-parameters.ts'
 import { cursorOf } from '../sse/cursor.ts'
 import type { StreamFilter } from '../sse/filter.ts'
 import { retryMs } from '../sse/frame.ts'
-import { openSink } from '../sse/response.sink.ts'
-import type { StreamService } from '../sse/stream.service.ts'
-import type { Mount } from './gateway.router.ts'
+import { openSink } from '../sse/response-sink.ts'
+import type { StreamService } from '../sse/stream-service.ts'
+import type { Mount } from './gateway-router.ts'
 
 const MAX_PATTERNS = 100
 const MAX_IDS = 1000

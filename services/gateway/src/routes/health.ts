@@ -1,5 +1,5 @@
-import type { HealthProbe } from '../health.report.ts'
-import type { Mount } from './gateway.router.ts'
+import type { HealthProbe } from '../health/health-report.ts'
+import type { Mount } from './gateway-router.ts'
 
 /** How the bridge and everything behind it are. */
 export const healthRoutes = (mount: Mount, probe: HealthProbe): void => {

@@ -1,7 +1,7 @@
 import { AttachLane, CleanupBody, EmptyBody, subjects, validator } from '@codex-bridge/contracts'
 import { answerCommand } from '../http/answers.ts'
-import { laneIdOf } from '../http/request.parameters.ts'
-import type { RouteModule } from './gateway.router.ts'
+import { laneIdOf } from '../http/request-parameters.ts'
+import type { RouteModule } from './gateway-router.ts'
 import { refuseReserved } from './lanes.ts'
 
 const registry = (verb: string) => subjects.command('registry', verb)

@@ -1,8 +1,8 @@
 import { BridgeError, LaneCreate, LaneListQuery, subjects, validator } from '@codex-bridge/contracts'
 import { answerCommand, answerText } from '../http/answers.ts'
-import { queryReader } from '../http/query.reader.ts'
-import { integerOf, laneIdOf, minSeqOf, typePatternsOf } from '../http/request.parameters.ts'
-import type { RouteModule } from './gateway.router.ts'
+import { queryReader } from '../http/query-reader.ts'
+import { integerOf, laneIdOf, minSeqOf, typePatternsOf } from '../http/request-parameters.ts'
+import type { RouteModule } from './gateway-router.ts'
 
 const registry = (verb: string) => subjects.command('registry', verb)
 const DEFAULT_LANES = 100

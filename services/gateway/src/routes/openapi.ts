@@ -1,7 +1,7 @@
 import { BridgeError } from '@codex-bridge/contracts'
-import { buildOpenApiDocument } from '../openapi.document.ts'
-import { type Page, readAsset, renderSwaggerPage } from '../swagger-page.ts'
-import type { Mount } from './gateway.router.ts'
+import { buildOpenApiDocument } from '../api-docs/openapi-document.ts'
+import { type Page, readAsset, renderSwaggerPage } from '../api-docs/swagger-page.ts'
+import type { Mount } from './gateway-router.ts'
 
 const ASSET_SECONDS = 86_400
 

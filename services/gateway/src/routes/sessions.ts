@@ -1,8 +1,8 @@
 import { EmptyBody, InterruptBody, PromptBody, subjects, validator } from '@codex-bridge/contracts'
+import { sendToSession, type TurnVerb } from '../bus/session-commands.ts'
 import { answerCommand, answerText } from '../http/answers.ts'
-import { laneIdOf, minSeqOf } from '../http/request.parameters.ts'
-import { sendToSession, type TurnVerb } from '../session.commands.ts'
-import type { RouteHandler, RouteModule } from './gateway.router.ts'
+import { laneIdOf, minSeqOf } from '../http/request-parameters.ts'
+import type { RouteHandler, RouteModule } from './gateway-router.ts'
 
 const registry = (verb: string) => subjects.command('registry', verb)
 

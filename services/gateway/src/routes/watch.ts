@@ -1,6 +1,6 @@
 import { EmptyBody, subjects, validator, WatchStart } from '@codex-bridge/contracts'
 import { answerText } from '../http/answers.ts'
-import type { RouteHandler, RouteModule } from './gateway.router.ts'
+import type { RouteHandler, RouteModule } from './gateway-router.ts'
 
 const registry = (verb: string) => subjects.command('registry', verb)
 const checkStart = validator(WatchStart)

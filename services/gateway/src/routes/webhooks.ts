@@ -1,7 +1,7 @@
 import { BridgeError, EmptyBody, SubscriptionId, subjects, validator, WebhookCreate, WebhookPatch } from '@codex-bridge/contracts'
 import { answerCommand, answerText } from '../http/answers.ts'
-import type { GatewayContext } from '../http/gateway.context.ts'
-import type { RouteModule } from './gateway.router.ts'
+import type { GatewayContext } from '../http/gateway-context.ts'
+import type { RouteModule } from './gateway-router.ts'
 
 const webhooks = (verb: string) => subjects.command('webhooks', verb)
 const checkCreate = validator(WebhookCreate)

@@ -1,6 +1,6 @@
 import { StartVisible, subjects, validator } from '@codex-bridge/contracts'
 import { answerCommand } from '../http/answers.ts'
-import type { RouteModule } from './gateway.router.ts'
+import type { RouteModule } from './gateway-router.ts'
 import { refuseReserved } from './lanes.ts'
 
 const checkStart = validator(StartVisible)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
-import { ScriptedLog, ScriptedSink, settle, tick } from '../../test/scripted.log.ts'
+import { ScriptedLog, ScriptedSink, settle, tick } from '../../test/scripted-log.ts'
 import { StreamClient } from './client.ts'
 import type { StreamFilter } from './filter.ts'
 import { EventHub } from './hub.ts'

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { RawEvent } from '@codex-bridge/bus'
 import type { Feed, StreamClient } from './client.ts'
 import { StreamEvent } from './frame.ts'
-import type { LogExtent, LogSource } from './log.source.ts'
+import type { LogExtent, LogSource } from './log-source.ts'
 import { type Page, type PageRequest, ReplayReader } from './replay.ts'
 import { EventRing, type RingLimits } from './ring.ts'
 

@@ -1,6 +1,6 @@
 import { onlyLaneOf, type StreamFilter } from './filter.ts'
 import { StreamEvent } from './frame.ts'
-import type { LogSource } from './log.source.ts'
+import type { LogSource } from './log-source.ts'
 
 /** A page is full at this; small, because a client that does not read keeps its page in memory. */
 const PAGE_EVENTS = 500

@@ -1,4 +1,4 @@
-import type { GatewayMiddleware } from './gateway.context.ts'
+import type { GatewayMiddleware } from '../gateway-context.ts'
 
 const HEADERS = {
   'X-Content-Type-Options': 'nosniff',

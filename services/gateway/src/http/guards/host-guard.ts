@@ -1,6 +1,6 @@
 import { BridgeError } from '@codex-bridge/contracts'
-import { isLoopback } from '../config.ts'
-import type { GatewayMiddleware } from './gateway.context.ts'
+import { isLoopback } from '../../config.ts'
+import type { GatewayMiddleware } from '../gateway-context.ts'
 
 export type HostRules = { boundHost: string; allowedHosts: readonly string[] }
 

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import * as contracts from '@codex-bridge/contracts'
 import { BRIDGE_VERSION } from '@codex-bridge/service-kit'
 import swaggerJsdoc from 'swagger-jsdoc'
-import { HealthReport } from './health.schema.ts'
+import { HealthReport } from '../health/health-schema.ts'
 import { isNamed, withReferences } from './json-schema.ts'
 
 type Json = Record<string, unknown>
@@ -33,7 +33,7 @@ const TAGS = {
  */
 export const buildOpenApiDocument = (): OpenApiDocument => {
   // The routes lie beside this file, compiled or not; the generator itself would look from the working directory.
-  const routes = fileURLToPath(new URL('./routes/', import.meta.url))
+  const routes = fileURLToPath(new URL('../routes/', import.meta.url))
   const document = swaggerJsdoc({
     failOnErrors: true,
     apis: [`${routes}*${extname(fileURLToPath(import.meta.url))}`],

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { NoRespondersError } from '@codex-bridge/bus'
 import { BridgeError, subjects } from '@codex-bridge/contracts'
 import { stepId } from '@codex-bridge/service-kit'
-import type { BusGateway } from './bus.gateway.ts'
+import type { BusGateway } from './bus-gateway.ts'
 
 /** Pauses between tries while a lane changes hands, in milliseconds: about six seconds in all. */
 const RETRY_PAUSES_MS = [100, 200, 400, 800, 1000, 1500, 2000]

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { BridgeError } from '@codex-bridge/contracts'
 import { koaBody } from 'koa-body'
-import type { GatewayMiddleware } from './gateway.context.ts'
+import type { GatewayMiddleware } from './gateway-context.ts'
 
 /** Deeper bodies fit no schema of ours and cost stack in everything that walks them. */
 const MAX_DEPTH = 64

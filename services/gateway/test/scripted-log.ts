@@ -1,6 +1,6 @@
 import type { RawEvent } from '@codex-bridge/bus'
 import type { Sink } from '../src/sse/client.ts'
-import type { LogExtent, LogRange, LogSource } from '../src/sse/log.source.ts'
+import type { LogExtent, LogRange, LogSource } from '../src/sse/log-source.ts'
 
 const tick = () => new Promise<void>((resolve) => setImmediate(resolve))
 

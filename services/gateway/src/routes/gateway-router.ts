@@ -1,6 +1,6 @@
 import { Router } from '@koa/router'
-import type { BusGateway } from '../bus.gateway.ts'
-import type { GatewayContext, GatewayState } from '../http/gateway.context.ts'
+import type { BusGateway } from '../bus/bus-gateway.ts'
+import type { GatewayContext, GatewayState } from '../http/gateway-context.ts'
 
 export type GatewayRouter = Router<GatewayState>
 

@@ -1,7 +1,7 @@
 import { BridgeError, type Problem, type Validator, validator } from '@codex-bridge/contracts'
 import type { Static, TObject, TSchema } from 'typebox'
-import type { GatewayContext } from './gateway.context.ts'
-import { textOf, valuesOf } from './request.parameters.ts'
+import type { GatewayContext } from './gateway-context.ts'
+import { textOf, valuesOf } from './request-parameters.ts'
 
 /** Reads the query parameters a schema names and checks them. Others are ignored, as servers do. */
 export type QueryReader<T extends TObject> = (ctx: GatewayContext) => Static<T>

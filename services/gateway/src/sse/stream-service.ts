@@ -3,11 +3,11 @@ import { BridgeError } from '@codex-bridge/contracts'
 import type { Logger } from '@codex-bridge/service-kit'
 import { type Sink, StreamClient } from './client.ts'
 import type { Cursor } from './cursor.ts'
-import { DeltaFeed } from './delta.feed.ts'
+import { DeltaFeed } from './delta-feed.ts'
 import type { StreamFilter } from './filter.ts'
 import { noticeFrame, retryMs } from './frame.ts'
 import { EventHub } from './hub.ts'
-import { type LogSource, openLogSource } from './log.source.ts'
+import { type LogSource, openLogSource } from './log-source.ts'
 
 const HEARTBEAT_EVERY_MS = 10_000
 

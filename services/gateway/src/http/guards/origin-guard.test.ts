@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { judgeOrigin } from './origin.guard.ts'
+import { judgeOrigin } from './origin-guard.ts'
 
 const judge = (headers: Record<string, string>, method = 'POST') => judgeOrigin(headers, method, ['https://board.example'])
 

@@ -1,6 +1,6 @@
 import { BridgeError } from '@codex-bridge/contracts'
 import type { Logger } from '@codex-bridge/service-kit'
-import type { GatewayMiddleware } from './gateway.context.ts'
+import type { GatewayMiddleware } from './gateway-context.ts'
 
 /** Seconds after which a refused request is worth repeating. */
 const RETRY_AFTER_SECONDS = 2

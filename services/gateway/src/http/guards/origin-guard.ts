@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { BridgeError } from '@codex-bridge/contracts'
-import type { GatewayMiddleware } from './gateway.context.ts'
+import type { GatewayMiddleware } from '../gateway-context.ts'
 
 const PREFLIGHT_SECONDS = '600'
 const ALLOWED_METHODS = 'GET, POST, PATCH, DELETE'

@@ -3,12 +3,12 @@ import { ApprovalRequests, BridgeError, RegistryRequests, type StoredEvent, Webh
 import { createLogger, stampEvent } from '@codex-bridge/service-kit'
 import { type ApiClient, api, type NatsServer, startNats } from '@codex-bridge/testkit'
 import { createApp } from '../src/app.ts'
-import { openBusGateway } from '../src/bus.gateway.ts'
+import { openBusGateway } from '../src/bus/bus-gateway.ts'
 import { readConfig } from '../src/config.ts'
-import { createHealthProbe } from '../src/health.report.ts'
-import { type HttpServer, serveHttp } from '../src/http.server.ts'
-import type { GatewayRouter } from '../src/routes/gateway.router.ts'
-import { openStreams, type StreamService } from '../src/sse/stream.service.ts'
+import { createHealthProbe } from '../src/health/health-report.ts'
+import { type HttpServer, serveHttp } from '../src/http/http-server.ts'
+import type { GatewayRouter } from '../src/routes/gateway-router.ts'
+import { openStreams, type StreamService } from '../src/sse/stream-service.ts'
 
 const SERVICE = { version: '0.1.0' }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { commandIdOf } from './command.id.ts'
+import { commandIdOf } from './command-id.ts'
 
 describe('commandIdOf', () => {
   it('makes one where none is given', () => expect(commandIdOf(undefined)).toMatch(/^cmd_/))

@@ -1,7 +1,7 @@
 import { type Bus, requestMany, requestText } from '@codex-bridge/bus'
 import { CODEX_NEEDS, type RunnerInfo, subjects } from '@codex-bridge/contracts'
 import { BRIDGE_VERSION } from '@codex-bridge/service-kit'
-import type { HealthReport, ServiceHealth } from './health.schema.ts'
+import type { HealthReport, ServiceHealth } from './health-schema.ts'
 
 /** Everything asked for a report must answer within this time, in milliseconds. */
 const DEADLINE_MS = 1000

@@ -1,6 +1,6 @@
 import { BridgeError, EventPattern, isLaneId, ThreadId as PathThreadId, type Problem, validator } from '@codex-bridge/contracts'
 import { type TSchema, Type } from 'typebox'
-import type { GatewayContext } from './gateway.context.ts'
+import type { GatewayContext } from './gateway-context.ts'
 
 const invalid = (path: string, message: string): BridgeError =>
   new BridgeError('validation_error', 'The request does not fit its schema', {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { hostNameOf, isHostAllowed } from './host.guard.ts'
+import { hostNameOf, isHostAllowed } from './host-guard.ts'
 
 const local = { boundHost: '127.0.0.1', allowedHosts: ['bridge.internal'] }
 
