@@ -1,7 +1,7 @@
 import { EventLog, runAsLeader, serve } from '@codex-bridge/bus'
 import { ApprovalRequests } from '@codex-bridge/contracts'
 import { BRIDGE_VERSION, configOrExit, connectService, createContext, logServed, openLeases, runService } from '@codex-bridge/service-kit'
-import { ApprovalKeeper } from './approval.keeper.ts'
+import { ApprovalService } from './approval-service.ts'
 import { ApprovalsConfig } from './config.ts'
 
 const config = configOrExit(ApprovalsConfig)
@@ -11,7 +11,7 @@ const { logger, instance } = context
 await runService(logger, async (started) => {
   const bus = await connectService(context, config)
   started({ name: 'bus', stop: () => bus.close() })
-  const keeper = new ApprovalKeeper({ bus, log: new EventLog(bus), logger, expirySec: config.BRIDGE_APPROVAL_EXPIRY_SEC })
+  const keeper = new ApprovalService({ bus, log: new EventLog(bus), logger, expirySec: config.BRIDGE_APPROVAL_EXPIRY_SEC })
   const ending = new AbortController()
   let leads = false
   const observe = (event: 'leading' | 'following', problem?: unknown) => {

@@ -12,7 +12,7 @@ import {
 } from '@codex-bridge/contracts'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type DecideRequest, decideExpiry, decideFromSession, decideResolution } from './approval.decider.ts'
+import { type DecideRequest, decideExpiry, decideFromSession, decideResolution } from './approval-decider.ts'
 
 const NOW = '2026-01-01T00:00:00.000Z'
 const LATER = '2026-01-01T00:01:00.000Z'

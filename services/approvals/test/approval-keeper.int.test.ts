@@ -10,7 +10,7 @@ import {
 import { createLogger, stampEvent } from '@codex-bridge/service-kit'
 import { type NatsServer, startNats, waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { ApprovalKeeper } from '../src/approval.keeper.ts'
+import { ApprovalService } from '../src/approval-service.ts'
 
 const logger = createLogger('test', 'test', 'silent')
 let nats: NatsServer
@@ -82,7 +82,7 @@ beforeEach(async () => {
 })
 
 const keep = (expirySec = 0) => {
-  const keeper = new ApprovalKeeper({ bus, log, logger, expirySec })
+  const keeper = new ApprovalService({ bus, log, logger, expirySec })
   const ending = new AbortController()
   const running = keeper.run(ending.signal)
   return {
@@ -93,8 +93,8 @@ const keep = (expirySec = 0) => {
     },
   }
 }
-const list = async (keeper: ApprovalKeeper): Promise<Approval[]> => (await keeper.list({ laneId })).approvals
-const pendingIn = (keeper: ApprovalKeeper, count: number) =>
+const list = async (keeper: ApprovalService): Promise<Approval[]> => (await keeper.list({ laneId })).approvals
+const pendingIn = (keeper: ApprovalService, count: number) =>
   waitFor(async () => (await list(keeper)).filter(({ status }) => status === 'pending').length === count, { timeoutMs: 8000 })
 const history = async () => {
   const { lastSeq } = await log.extent()
@@ -104,12 +104,12 @@ const history = async () => {
   }
   return events
 }
-const decide = (keeper: ApprovalKeeper, action: 'approve' | 'deny', commandId: string, approvalId = 'apr_1') =>
+const decide = (keeper: ApprovalService, action: 'approve' | 'deny', commandId: string, approvalId = 'apr_1') =>
   keeper.decide({ commandId, laneId, approvalId, action, body: {} })
 
 describe('the keeper', () => {
   it('of many who decide at once lets one win, and the others know who', async () => {
-    const [one, two] = [keep(), new ApprovalKeeper({ bus, log, logger, expirySec: 0 })]
+    const [one, two] = [keep(), new ApprovalService({ bus, log, logger, expirySec: 0 })]
     await raise('apr_1')
     await pendingIn(one.keeper, 1)
     const tries = Array.from({ length: 6 }, (_, index) =>

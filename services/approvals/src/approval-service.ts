@@ -10,9 +10,9 @@ import {
   subjects,
 } from '@codex-bridge/contracts'
 import { fingerprint, type Logger, stampEvent } from '@codex-bridge/service-kit'
-import { decideExpiry, decideFromSession, decideManualRequest, decideResolution } from './approval.decider.ts'
+import { decideExpiry, decideFromSession, decideManualRequest, decideResolution } from './approval-decider.ts'
 
-export type KeeperOptions = { bus: Bus; log: EventLog; logger: Logger; expirySec: number }
+export type ThreadRetrierOptions = { bus: Bus; log: EventLog; logger: Logger; expirySec: number }
 
 /** How often due approvals are looked for, in milliseconds. */
 const EXPIRY_CHECK_MS = 1000
@@ -20,13 +20,13 @@ const EXPIRY_CHECK_MS = 1000
 const WAIT_OUT = { patienceMs: Number.POSITIVE_INFINITY } as const
 
 /** Owns the approval aggregate: follows sessions, takes decisions, ends what nobody decides. */
-export class ApprovalKeeper {
-  readonly #options: KeeperOptions
+export class ApprovalService {
+  readonly #options: ThreadRetrierOptions
   readonly #store: AggregateStore<ApprovalsState>
   /** Pending approvals with a deadline, by id. */
   readonly #due = new Map<string, Approval>()
 
-  constructor(options: KeeperOptions) {
+  constructor(options: ThreadRetrierOptions) {
     this.#options = options
     this.#store = new AggregateStore<ApprovalsState>(options.log, 'approval', stampEvent)
   }
