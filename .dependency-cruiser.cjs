@@ -71,7 +71,7 @@ module.exports = {
     only('processes-in-few-places', 'Whoever starts a process must be known to end it', '^(node:)?child_process$', [
       'libs/codex-client',
       'libs/testkit',
-      'deploy/(local|bench)',
+      'deploy/(local|bench|e2e)',
       '(libs|services)/[^/]+/test',
     ]),
     {

@@ -55,9 +55,9 @@ const leftovers = async (before) => {
 }
 
 const tests = async () => {
-  const { prepareWorkspace } = await import('../deploy/local/workspace.build.mjs')
+  const { prepareWorkspace } = await import('../deploy/local/bootstrap/workspace-build.mjs')
   await prepareWorkspace(root, say)
-  const { findServers } = await import(join(root, 'deploy/local/dist/binaries.js'))
+  const { findServers } = await import(join(root, 'deploy/local/dist/servers/binaries.js'))
   await findServers(['nats', 'redis'], say)
   await step('format, lint', bin('biome'), ['check', '--config-path=.biome.jsonc', '--error-on-warnings', '.'])
   await step('package boundaries', process.execPath, ['.ci/boundaries.mjs'])

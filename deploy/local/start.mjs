@@ -9,6 +9,12 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const OLDEST_NODE = [20, 19]
 const MODES = { '--demo': 'demo', '--stop': 'stop', '--smoke': 'smoke', '--bench': 'bench' }
+/** What serves a mode: each exports `run(mode, root)`, which resolves with the exit code. */
+const MAINS = {
+  start: 'deploy/local/dist/local-main.js',
+  smoke: 'deploy/smoke/dist/smoke-main.js',
+  bench: 'deploy/bench/dist/bench-main.js',
+}
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const say = (line) => process.stderr.write(`${line}\n`)
 
@@ -26,21 +32,16 @@ const modeOf = ([argument]) => {
 const run = async () => {
   if (nodeIsTooOld()) throw new Error(`Node ${OLDEST_NODE.join('.')} or newer is needed, this is ${process.versions.node}`)
   const mode = modeOf(process.argv.slice(2))
-  const main = join(root, mode === 'bench' ? 'deploy/bench/dist/bench.main.js' : 'deploy/local/dist/local.main.js')
-  // Whatever state the sources are in, a running bridge can be stopped with what it was started from.
+  const main = join(root, MAINS[mode] ?? MAINS.start)
+  // A running bridge can be stopped by what it was started from, whatever state the sources are in.
   if (mode !== 'stop' || !existsSync(main)) await prepare()
-  if (mode === 'bench') {
-    if (!existsSync(main)) throw new Error('The benchmark is not built: deploy/bench has no bench.main')
-    await import(pathToFileURL(main).href)
-    return
-  }
-  const { runLocal } = await import(pathToFileURL(main).href)
-  // Whatever a failed start may have left waiting in this process must not keep it.
-  process.exit(await runLocal(mode, root))
+  const { run: runMode } = await import(pathToFileURL(main).href)
+  // Handles that a failed start left open must not keep this process alive.
+  process.exit(await runMode(mode, root))
 }
 
 const prepare = async () => {
-  const { prepareWorkspace } = await import('./workspace.build.mjs')
+  const { prepareWorkspace } = await import('./bootstrap/workspace-build.mjs')
   await prepareWorkspace(root, say)
 }
 

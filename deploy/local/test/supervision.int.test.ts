@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { startTimeOf } from '../bootstrap/process-identity.mjs'
 import { type BridgeOptions, type RunningBridge, SERVICES, startBridge } from '../dist/index.js'
-import { startTimeOf } from '../process.proof.mjs'
 
 const fixture = (name: string): string => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))
 const isRunning = (pid: number): boolean => startTimeOf(pid) !== ''

@@ -1,0 +1,97 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { BridgeEvent } from '@codex-bridge/contracts'
+import type { ProcessName } from '@codex-bridge/local'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Rig, startRig } from '../support/bridge-fixture.ts'
+import { Lanes } from '../support/lanes-fixture.ts'
+import { type Observers, observe } from '../support/observers-fixture.ts'
+import { expectNothingLost, expectTruth, promptPatiently } from './chaos-fixture.ts'
+
+const LANES = ['one', 'two', 'three', 'four', 'five', 'six']
+
+/** Who dies in which round. The runner stands between the append and the act, so most of the times it is the runner. */
+const ROUNDS: ProcessName[][] = [
+  ['session-runner'],
+  ['session-runner', 'gateway'],
+  ['session-runner', 'lane-registry'],
+  ['nats'],
+  ['session-runner', 'nats'],
+  ['session-runner'],
+]
+
+/** Prompts are sent within this time of a round, and the killing happens within it too. */
+const SPREAD_MS = 220
+
+const seed = Number(process.env['CHAOS_SEED'] ?? Date.now() % 1_000_000)
+
+/** A small generator, so that a run can be repeated by its seed. */
+const randomFrom = (start: number): (() => number) => {
+  let state = start >>> 0
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state / 2 ** 32
+  }
+}
+
+let rig: Rig
+let lanes: Lanes
+let observers: Observers
+
+beforeAll(async () => {
+  rig = await startRig()
+  lanes = new Lanes(rig)
+  observers = await observe(rig)
+  for (const laneId of LANES) await lanes.start(laneId)
+})
+
+afterAll(async () => {
+  await observers?.close()
+  await rig?.dispose()
+})
+
+test('processes killed at any moment of a prompt: each prompt runs at most once and ends exactly once', async () => {
+  const random = randomFrom(seed)
+  const keys: { laneId: string; key: string }[] = []
+  const ends: Record<string, number> = {}
+  let tries = 0
+  const seen: BridgeEvent[] = []
+  for (const [round, victims] of ROUNDS.entries()) {
+    const startedAt = performance.now()
+    const sending = LANES.map(async (laneId) => {
+      const key = `round-${round}-${laneId}`
+      keys.push({ laneId, key })
+      await pause(random() * SPREAD_MS)
+      const answer = await promptPatiently(lanes, laneId, `${key}.\n#say ${key} done`, key)
+      tries += answer.tries
+      const { payload } = await lanes.completion(laneId, key)
+      const end = `${payload['status']}${payload['cause'] === null ? '' : ` (${payload['cause']})`}`
+      ends[end] = (ends[end] ?? 0) + 1
+    })
+    const killing = victims.map(async (victim) => {
+      await pause(random() * SPREAD_MS)
+      await rig.bridge.kill(victim)
+      await rig.bridge.ready(victim)
+    })
+    seen.push(...observers.streamed().slice(seen.length))
+    await Promise.all([...sending, ...killing])
+    process.stdout.write(`round ${round}, ${victims.join(' and ')}: ${Math.round(performance.now() - startedAt)} ms\n`)
+  }
+  const asked = keys.map(({ key }) => rig.model.requests.filter(({ prompt }) => prompt.startsWith(`${key}.`)).length)
+  expect(Math.max(...asked), `model requests per prompt with seed ${seed}: ${asked}`).toBeLessThanOrEqual(1)
+  for (const { laneId, key } of keys) {
+    const completions = (await lanes.events(laneId, 'lane.turn.completed')).filter(({ commandId }) => commandId === key)
+    expect(completions.length, `${key} with seed ${seed}`).toBe(1)
+    const [completion] = completions
+    const said = rig.model.requests.some(({ prompt }) => prompt.startsWith(`${key}.`))
+    if (completion?.payload['status'] === 'completed') expect(said, key).toBe(true)
+  }
+  await rig.bridge.healthy()
+  const { events, repeated } = await expectNothingLost(lanes, observers, seen)
+  await expectTruth(rig, lanes, LANES)
+  for (const laneId of LANES) expect((await lanes.turn(laneId, '#say calm')).payload).toMatchObject({ status: 'completed' })
+  process.stdout.write(
+    `${ROUNDS.flat().length} kills over ${keys.length} prompts, seed ${seed}: ${JSON.stringify(ends)}, ${tries} tries, ` +
+      `${asked.filter((count) => count === 0).length} prompts never reached the model; ${events} events, none lost, ` +
+      `${repeated} deliveries repeated\n`,
+  )
+}, 120_000)

@@ -1,0 +1,203 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { AppServerProcess, resolveCodexBinary } from '@codex-bridge/codex-client'
+import type { BridgeEvent, Lane, LaneStatus } from '@codex-bridge/contracts'
+import { type RunningBridge, startBridge } from '@codex-bridge/local'
+import {
+  type ApiClient,
+  type ApiResponse,
+  api,
+  codexUnderTest,
+  createCodexHome,
+  createTempDir,
+  type ManagedProcess,
+  type ScriptedModel,
+  spawnProcess,
+  startScriptedModel,
+  type TempDir,
+  TestRepository,
+  waitFor,
+} from '@codex-bridge/testkit'
+import type { TSchema } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { expect } from 'vitest'
+import { bridgeEnvironment, SLOW_MS } from '../support/bridge-environment.ts'
+
+type Json = Record<string, unknown>
+type Document = {
+  paths: Record<string, Record<string, { responses: Record<string, Json> }>>
+  components: Record<string, Record<string, Json>>
+}
+type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
+export type Call = { path?: Record<string, string>; query?: Record<string, string>; body?: unknown; headers?: Record<string, string> }
+
+/** Answers as the document has them: no references, and nothing beside what is named unless the document says so. */
+const strict = (document: Document, value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map((item) => strict(document, item))
+  if (value === null || typeof value !== 'object') return value
+  const [, kind = '', name = ''] = /^#\/components\/(\w+)\/(.+)$/.exec(String((value as { $ref?: string }).$ref ?? '')) ?? []
+  const target = kind ? (document.components[kind]?.[name] ?? {}) : (value as Json)
+  const copy = Object.fromEntries(Object.entries(target).map(([key, inner]) => [key, strict(document, inner)]))
+  return 'properties' in copy && !('additionalProperties' in copy) ? { ...copy, additionalProperties: false } : copy
+}
+
+/** One bridge with the real codex and a scripted model. Every answer is checked against the bridge's own document. */
+export class ContractRig {
+  readonly bridge: RunningBridge
+  readonly model: ScriptedModel
+  readonly codexHome: string
+  readonly http: ApiClient
+  /** `METHOD /path/{template}` of every call that succeeded. */
+  readonly called = new Set<string>()
+  readonly #folder: TempDir
+  readonly #document: Document
+  readonly #schemas = new Map<string, ReturnType<typeof Compile>>()
+  readonly #others: { stop(): Promise<unknown> }[] = []
+
+  constructor(parts: { bridge: RunningBridge; model: ScriptedModel; codexHome: string; folder: TempDir; document: Document }) {
+    this.bridge = parts.bridge
+    this.model = parts.model
+    this.codexHome = parts.codexHome
+    this.#folder = parts.folder
+    this.#document = parts.document
+    this.http = api(parts.bridge.baseUrl)
+  }
+
+  /** Operations of the document that this test claims to cover and did not call with success. */
+  uncalled(claimed: (operation: string) => boolean): string[] {
+    const operations = Object.entries(this.#document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods)
+        .filter((method) => method !== 'parameters')
+        .map((method) => `${method.toUpperCase()} ${path}`),
+    )
+    return operations.filter((operation) => claimed(operation) && !this.called.has(operation))
+  }
+
+  /** Sends a request and checks status and shape of the answer. */
+  async call<T = Json>(method: Method, template: string, status: number, { path = {}, query, body, headers }: Call = {}): Promise<T> {
+    const filled = template.replaceAll(/\{(\w+)\}/g, (_all, name: string) => encodeURIComponent(path[name] ?? ''))
+    const url = query ? `${filled}?${new URLSearchParams(query)}` : filled
+    const answer: ApiResponse<T> = await this.http.raw(method, url, {
+      timeoutMs: SLOW_MS,
+      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    })
+    expect(answer.status, `${method} ${url}: ${answer.text.slice(0, 2000)}`).toBe(status)
+    this.#checkShape(method, template, answer)
+    if (status < 400) this.called.add(`${method} ${template}`)
+    return answer.body
+  }
+
+  /** A folder for a lane to work in. */
+  workspace(name: string): string {
+    const path = join(this.#folder.path, 'work', name)
+    mkdirSync(path, { recursive: true })
+    return path
+  }
+
+  /** A git repository for lanes to work in. */
+  repository(name: string): TestRepository {
+    return new TestRepository(join(this.workspace(name), 'repo'))
+  }
+
+  /** Where the bridge makes worktrees unless it is told otherwise. */
+  worktree(laneId: string): string {
+    return join(this.#folder.path, 'data', 'worktrees', laneId)
+  }
+
+  async untilStatus(laneId: string, ...statuses: LaneStatus[]): Promise<Lane> {
+    const look = async () => {
+      const { body } = await this.http.get<Lane>(`/lanes/${laneId}`)
+      if (!statuses.includes(body.status)) throw new Error(`it is ${body.status}: ${JSON.stringify(body.statusReason)}`)
+      return body
+    }
+    return await waitFor(look, { timeoutMs: SLOW_MS, intervalMs: 50, describe: `${laneId} to be ${statuses.join(' or ')}` })
+  }
+
+  async events(laneId: string, types = '*'): Promise<BridgeEvent[]> {
+    const { body } = await this.http.get<{ events: BridgeEvent[] }>(`/lanes/${laneId}/events?limit=1000&types=${types}`)
+    return body.events
+  }
+
+  async untilEvent(laneId: string, type: string, where: (event: BridgeEvent) => boolean = () => true): Promise<BridgeEvent> {
+    const find = async () => (await this.events(laneId, type)).find(where)
+    return await waitFor(find, { timeoutMs: SLOW_MS, intervalMs: 50, describe: `${type} on ${laneId}` })
+  }
+
+  /** `codex exec`, as a person runs it in the same home. */
+  async exec(prompt: string, workspace: string): Promise<ManagedProcess> {
+    return this.#own(
+      await spawnProcess({
+        command: resolveCodexBinary({ env: codexUnderTest() }).path,
+        name: 'codex exec',
+        args: ['exec', '--skip-git-repo-check', '--cd', workspace, prompt],
+        env: this.#environment(),
+      }),
+    )
+  }
+
+  /** An app-server of another program in the same home; its name is the originator of its threads. */
+  async otherClient(name: string): Promise<AppServerProcess> {
+    return this.#own(
+      await AppServerProcess.start({
+        binary: resolveCodexBinary({ env: codexUnderTest() }).path,
+        codexHome: this.codexHome,
+        cwd: this.workspace('other'),
+        clientInfo: { name, title: null, version: '1.0.0' },
+        peer: { defaultTimeoutMs: SLOW_MS },
+      }),
+    )
+  }
+
+  async dispose(): Promise<void> {
+    this.http.close()
+    await Promise.all(this.#others.map((other) => other.stop()))
+    await this.bridge.stop()
+    await this.model.close()
+    this.#folder.cleanup()
+  }
+
+  #own<T extends { stop(): Promise<unknown> }>(other: T): T {
+    this.#others.push(other)
+    return other
+  }
+
+  #environment(): Record<string, string> {
+    return { CODEX_HOME: this.codexHome, HOME: join(this.#folder.path, 'home') }
+  }
+
+  #checkShape(method: string, template: string, { status, body, text }: ApiResponse): void {
+    const operation = this.#document.paths[template]?.[method.toLowerCase()]
+    const documented = operation?.responses[String(status)]
+    expect(documented, `${method} ${template} is not documented to answer ${status}: ${text.slice(0, 500)}`).toBeDefined()
+    const { content } = strict(this.#document, documented) as { content?: Record<string, { schema: TSchema }> }
+    const schema = content?.['application/json']?.schema
+    if (!schema) return
+    const key = `${method} ${template} ${status}`
+    const compiled = this.#schemas.get(key) ?? Compile(schema)
+    this.#schemas.set(key, compiled)
+    const problems = compiled.Check(body) ? [] : [...compiled.Errors(body)].map(({ instancePath, message }) => `${instancePath} ${message}`)
+    expect(problems.slice(0, 5), `${key}: ${text.slice(0, 1500)}`).toEqual([])
+  }
+}
+
+/** Starts a bridge that the test has to `dispose()`. */
+export const startContractRig = async (): Promise<ContractRig> => {
+  const folder = createTempDir('bridge-contract-')
+  const model = await startScriptedModel()
+  const { path: codexHome } = await createCodexHome({ dir: join(folder.path, 'codex-home'), baseUrl: model.baseUrl })
+  try {
+    const bridge = await startBridge({
+      dataDir: join(folder.path, 'data'),
+      codexHome,
+      env: bridgeEnvironment(folder.path),
+      quiet: true,
+    })
+    const document = (await (await fetch(`${bridge.baseUrl}/openapi/json`)).json()) as Document
+    return new ContractRig({ bridge, model, codexHome, folder, document })
+  } catch (error) {
+    await model.close()
+    folder.cleanup()
+    throw error
+  }
+}

@@ -1,0 +1,225 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Approval, BridgeEvent, CleanupResult, Lane, StartVisibleResult, WatchStatus, WorktreeOutcome } from '@codex-bridge/contracts'
+import { type TestRepository, waitFor } from '@codex-bridge/testkit'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { SLOW_MS } from '../support/bridge-environment.ts'
+import { type ContractRig, startContractRig } from './contract-fixture.ts'
+
+let rig: ContractRig
+beforeAll(async () => {
+  rig = await startContractRig()
+}, 120_000)
+afterAll(() => rig?.dispose())
+
+const COMMIT = 'git add -A && git -c user.name=c -c user.email=c@example.test commit -qm work'
+
+const create = (laneId: string, repository: TestRepository, key = `create-${laneId}`) =>
+  rig.call<Lane>('POST', '/lanes', 201, {
+    body: { laneId, repoRoot: repository.root, worktree: true },
+    headers: { 'idempotency-key': key },
+  })
+const remove = (laneId: string) => rig.call('DELETE', '/lanes/{laneId}', 204, { path: { laneId } })
+const outcomeOf = async (laneId: string): Promise<WorktreeOutcome> =>
+  (await rig.untilEvent(laneId, 'lane.deleted')).payload['worktree'] as WorktreeOutcome
+
+/** A turn of the real codex that writes a file and commits it, with a person's approval: the repository's data is not writable in its sandbox. */
+const work = async (laneId: string, repository: TestRepository): Promise<StartVisibleResult> => {
+  const started = await rig.call<StartVisibleResult>('POST', '/codex/workflows/start-visible', 201, {
+    body: { laneId, repoRoot: repository.root, worktree: true, kickoffPrompt: `#ask-run echo from codex > ${laneId}.txt && ${COMMIT}` },
+  })
+  await rig.untilStatus(laneId, 'needs_approval')
+  const { approvals } = await rig.call<{ approvals: Approval[] }>('GET', '/lanes/{laneId}/approvals', 200, { path: { laneId } })
+  const path = { laneId, approvalId: approvals.find(({ status }) => status === 'pending')?.approvalId ?? '' }
+  await rig.call('POST', '/lanes/{laneId}/approvals/{approvalId}/approve', 200, { path })
+  await rig.untilStatus(laneId, 'done')
+  return started
+}
+
+describe('a lane with a worktree of its own', () => {
+  it('shows it, has it checked out, and answers a retry alike', async () => {
+    const repository = rig.repository('shown')
+    const lane = await create('shown', repository)
+    const path = rig.worktree('shown')
+    expect(lane).toMatchObject({
+      status: 'idle',
+      repoRoot: repository.root,
+      worktreePath: path,
+      branch: 'codex-bridge/shown',
+      worktree: {
+        path,
+        branch: 'codex-bridge/shown',
+        branchCreated: true,
+        base: repository.git('rev-parse', 'HEAD').trim(),
+        state: 'ready',
+      },
+    })
+    expect(repository.in(path, 'status', '--porcelain', '--branch')).toBe('## codex-bridge/shown\n')
+    expect(await create('shown', repository)).toEqual(lane)
+    expect((await rig.events('shown')).map(({ type }) => type)).toEqual(['lane.created', 'lane.updated'])
+    await remove('shown')
+    expect(await outcomeOf('shown')).toMatchObject({ path, removed: true, branchDeleted: true, reason: null })
+    expect(existsSync(path)).toBe(false)
+    expect(repository.branches()).toEqual(['main'])
+  })
+
+  it('deleted before its commit is merged keeps it and says why; the folder stays taken', async () => {
+    const repository = rig.repository('unmerged')
+    const { lane, thread } = await work('unmerged', repository)
+    expect(thread.cwd).toBe(lane.worktreePath)
+    const path = rig.worktree('unmerged')
+    await remove('unmerged')
+    expect(await outcomeOf('unmerged')).toMatchObject({
+      path,
+      branch: 'codex-bridge/unmerged',
+      removed: false,
+      reason: { code: 'unmerged', details: { commits: 1 } },
+      branchDeleted: false,
+    })
+    expect(readFileSync(join(path, 'unmerged.txt'), 'utf8')).toContain('from codex')
+    expect(repository.branches()).toContain('codex-bridge/unmerged')
+    const body = { laneId: 'unmerged', repoRoot: repository.root, worktree: true }
+    const refused = await rig.call('POST', '/lanes', 409, { body })
+    expect(refused).toMatchObject({ error: 'worktree_blocked', details: { reason: 'branch_in_use', path } })
+    await rig.call('GET', '/lanes/{laneId}', 404, { path: { laneId: 'unmerged' } })
+  })
+
+  it('deleted after the merge takes worktree and branch with it; cleanup tells of each lane', async () => {
+    const repository = rig.repository('merged')
+    await Promise.all([work('merged', repository), work('open', repository)])
+    repository.git('merge', '-q', '--no-edit', 'codex-bridge/merged')
+    const path = { laneId: 'merged' }
+    await rig.call('POST', '/lanes/{laneId}/session/stop', 200, { path })
+    await rig.call('POST', '/lanes/{laneId}/session/stop', 200, { path: { laneId: 'open' } })
+    const body = { statuses: ['done'], olderThanHours: 0, dryRun: false }
+    const { lanes } = await rig.call<CleanupResult>('POST', '/lanes/cleanup', 200, { body })
+    const of = (laneId: string) => lanes.find((lane) => lane.laneId === laneId)
+    expect(of('merged')).toMatchObject({ action: 'deleted', worktree: { removed: true, branchDeleted: true } })
+    expect(of('open')).toMatchObject({ action: 'deleted', worktree: { removed: false, reason: { code: 'unmerged' } } })
+    expect(repository.worktrees()).toEqual([repository.root, rig.worktree('open')])
+    expect(repository.branches()).toEqual(['codex-bridge/open', 'main'])
+    expect(readFileSync(join(repository.root, 'merged.txt'), 'utf8')).toContain('from codex')
+  })
+
+  it('is kept while another codex works in it', async () => {
+    const repository = rig.repository('busy')
+    const { worktreePath } = await create('busy', repository)
+    const before = rig.model.requests.length
+    const exec = await rig.exec('#sleep 60000', worktreePath ?? '')
+    await waitFor(() => rig.model.requests.length > before, { timeoutMs: SLOW_MS })
+    await remove('busy')
+    expect(await outcomeOf('busy')).toMatchObject({ removed: false, reason: { code: 'in_use' } })
+    await exec.stop()
+  })
+
+  it('never touches a worktree that a person named', async () => {
+    const repository = rig.repository('named')
+    const path = join(rig.workspace('named'), 'mine')
+    repository.git('worktree', 'add', '-q', '-b', 'mine', path)
+    const body = { laneId: 'named', repoRoot: repository.root, worktreePath: path, branch: 'mine' }
+    expect(await rig.call<Lane>('POST', '/lanes', 201, { body })).toMatchObject({ worktreePath: path, worktree: null })
+    await remove('named')
+    expect((await rig.untilEvent('named', 'lane.deleted')).payload).not.toHaveProperty('worktree')
+    expect(repository.worktrees()).toContain(path)
+  })
+
+  it('whose folder a person removed: the watcher tells, a session does not start, and the deletion tidies up', async () => {
+    const repository = rig.repository('gone')
+    await work('gone', repository)
+    repository.git('merge', '-q', '--no-edit', 'codex-bridge/gone')
+    const path = { laneId: 'gone' }
+    await rig.call('POST', '/lanes/{laneId}/session/stop', 200, { path })
+    rmSync(rig.worktree('gone'), { recursive: true })
+    const { found } = await rig.call<WatchStatus>('POST', '/watch/tick', 200)
+    expect(found.find(({ laneId }) => laneId === 'gone')?.changes).toContain('workspace_missing')
+    const refused = await rig.call('POST', '/lanes/{laneId}/session/start', 409, { path })
+    expect(refused).toMatchObject({ error: 'readiness_blocked', details: { reason: 'workspace_missing' } })
+    await remove('gone')
+    expect(await outcomeOf('gone')).toMatchObject({ removed: true, branchDeleted: true })
+    expect(repository.worktrees()).toEqual([repository.root])
+  })
+})
+
+describe('refusals leave nothing behind', () => {
+  const refused = async (status: 400 | 409, body: object): Promise<Record<string, unknown>> => {
+    const answer = await rig.call('POST', '/lanes', status, { body: { laneId: 'refused', worktree: true, ...body } })
+    await rig.call('GET', '/lanes/{laneId}', 404, { path: { laneId: 'refused' } })
+    return answer
+  }
+
+  let hostile: TestRepository
+  beforeAll(() => {
+    hostile = rig.repository('hostile')
+  })
+  it.each(['--upload-pack=touch /tmp/x', '../..', 'a\nb', 'a\u0000b', '-d', 'x..y'])('branch %j is 400', async (branch) => {
+    expect(await refused(400, { repoRoot: hostile.root, branch })).toMatchObject({
+      error: 'validation_error',
+      details: [{ path: '/branch' }],
+    })
+  })
+
+  it('without a repository, or with what excludes it, is 400', async () => {
+    const { root: repoRoot } = rig.repository('needs')
+    expect(await refused(400, {})).toMatchObject({ error: 'validation_error', details: [{ path: '/repoRoot' }] })
+    expect(await refused(400, { repoRoot, worktreePath: '/tmp/x' })).toMatchObject({ details: [{ path: '/worktreePath' }] })
+    expect(await refused(400, { repoRoot, threadId: 'thread' })).toMatchObject({ details: [{ path: '/worktree' }] })
+    expect(await refused(400, { repoRoot: '../..' })).toMatchObject({ error: 'validation_error' })
+    await rig.call('POST', '/lanes/attach', 400, { body: { laneId: 'refused', threadId: 'thread', worktree: true } })
+  })
+
+  it('of a folder that is no repository is 409', async () => {
+    const answer = await refused(409, { repoRoot: rig.workspace('plain') })
+    expect(answer).toMatchObject({ error: 'worktree_blocked', details: { reason: 'not_a_repository', offers: expect.any(Array) } })
+  })
+
+  it('of a branch that is checked out elsewhere is 409', async () => {
+    const { root } = rig.repository('conflict')
+    expect(await refused(409, { repoRoot: root, branch: 'main' })).toMatchObject({ details: { reason: 'branch_in_use', path: root } })
+  })
+})
+
+describe('killed in the middle of making it', () => {
+  /** A repository whose checkout waits while there is a gate. */
+  const gated = (name: string) => {
+    const repository = rig.repository(name)
+    const [busy, gate] = [join(rig.workspace(name), 'busy'), join(rig.workspace(name), 'gate')]
+    repository.git('config', 'filter.slow.smudge', `sh -c 'touch ${busy}; while [ -e ${gate} ]; do sleep 0.05; done; cat'`)
+    repository.commit('slow', { '.gitattributes': 'slow.txt filter=slow\n', 'slow.txt': 'slow\n' })
+    writeFileSync(gate, '')
+    return { repository, untilBusy: () => waitFor(() => existsSync(busy), { timeoutMs: SLOW_MS }), open: () => rmSync(gate) }
+  }
+  const whole = (laneId: string, repository: TestRepository) => {
+    expect(repository.in(rig.worktree(laneId), 'status', '--porcelain', '--branch')).toBe(`## codex-bridge/${laneId}\n`)
+    expect(repository.worktrees()).toEqual([repository.root, rig.worktree(laneId)])
+    expect(existsSync(join(repository.data(laneId), 'locked'))).toBe(false)
+  }
+  const typesOf = async (laneId: string) => (await rig.events(laneId)).map(({ type }: BridgeEvent) => type)
+
+  it('the runner is made up for by its successor, under the same request', async () => {
+    const { repository, untilBusy, open } = gated('killed')
+    const first = create('killed', repository)
+    await untilBusy()
+    expect((await rig.call<Lane>('GET', '/lanes/{laneId}', 200, { path: { laneId: 'killed' } })).worktree?.state).toBe('requested')
+    await rig.bridge.kill('session-runner')
+    open()
+    expect((await first).worktree?.state).toBe('ready')
+    whole('killed', repository)
+    expect((await create('killed', repository)).worktree?.state).toBe('ready')
+    expect(await typesOf('killed')).toEqual(['lane.created', 'lane.updated'])
+  })
+
+  it('runner and registry both: the retry with the same key finds lane and worktree', async () => {
+    const { repository, untilBusy, open } = gated('both')
+    const first = create('both', repository).catch(() => undefined)
+    await untilBusy()
+    await Promise.all([rig.bridge.kill('lane-registry'), rig.bridge.kill('session-runner')])
+    open()
+    await first
+    const again = await waitFor(() => create('both', repository), { timeoutMs: SLOW_MS, intervalMs: 200 })
+    expect(again.worktree?.state).toBe('ready')
+    whole('both', repository)
+    expect(await typesOf('both')).toEqual(['lane.created', 'lane.updated'])
+    await remove('both')
+    expect(await outcomeOf('both')).toMatchObject({ removed: true, branchDeleted: true })
+  })
+})

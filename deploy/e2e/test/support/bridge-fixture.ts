@@ -1,0 +1,113 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { type BridgeOptions, type RunningBridge, startBridge } from '@codex-bridge/local'
+import {
+  type ApiClient,
+  api,
+  type CodexHomeOptions,
+  createCodexHome,
+  createTempDir,
+  findAppServers,
+  findProcesses,
+  type ProcessInfo,
+  readEnvironment,
+  type ScriptedModel,
+  startScriptedModel,
+  type TempDir,
+  waitFor,
+} from '@codex-bridge/testkit'
+import { bridgeEnvironment } from './bridge-environment.ts'
+
+export type RigOptions = Pick<BridgeOptions, 'serviceEnv'> & {
+  /** Milliseconds between the words of the model. */
+  paceMs?: number
+  codex?: Omit<CodexHomeOptions, 'baseUrl' | 'dir'>
+}
+
+/** One whole bridge of its own: real servers, five service processes, the real codex, and a model that does what the prompt says. */
+export class Rig {
+  readonly model: ScriptedModel
+  readonly codexHome: string
+  readonly #folder: TempDir
+  readonly #options: RigOptions
+  #bridge: RunningBridge | undefined
+  #http: ApiClient | undefined
+  /** What the supervision said to its operator. */
+  readonly said: string[] = []
+
+  constructor(model: ScriptedModel, folder: TempDir, codexHome: string, options: RigOptions) {
+    this.model = model
+    this.codexHome = codexHome
+    this.#folder = folder
+    this.#options = options
+  }
+
+  get bridge(): RunningBridge {
+    if (!this.#bridge) throw new Error('the bridge is not running')
+    return this.#bridge
+  }
+
+  get http(): ApiClient {
+    if (!this.#http) throw new Error('the bridge is not running')
+    return this.#http
+  }
+
+  /** A folder for a lane to work in. */
+  workspace(name: string): string {
+    const path = join(this.#folder.path, 'work', name)
+    mkdirSync(path, { recursive: true })
+    return path
+  }
+
+  /** Commands that Codex runs for this bridge now. */
+  children(command: string): ProcessInfo[] {
+    return findProcesses(
+      ({ pid, cmdline }) => cmdline.join(' ') === command && readEnvironment(pid)?.['HOME'] === join(this.#folder.path, 'home'),
+    )
+  }
+
+  async start(): Promise<void> {
+    this.#bridge = await startBridge({
+      dataDir: join(this.#folder.path, 'data'),
+      codexHome: this.codexHome,
+      env: bridgeEnvironment(this.#folder.path),
+      say: (line) => this.said.push(line),
+      ...(this.#options.serviceEnv && { serviceEnv: this.#options.serviceEnv }),
+    })
+    this.#http = api(this.#bridge.baseUrl)
+  }
+
+  /** Ends every process of the bridge, in order; the data stays. @throws Error when a codex process is left */
+  async stop(): Promise<void> {
+    this.#http?.close()
+    await this.#bridge?.stop()
+    this.#bridge = undefined
+    const left = await waitFor(() => findAppServers(this.codexHome).length === 0 || findAppServers(this.codexHome), { timeoutMs: 5000 })
+    if (left !== true) throw new Error(`codex processes are left: ${JSON.stringify(left)}`)
+  }
+
+  /** Ends everything and removes the data. */
+  async dispose(): Promise<void> {
+    try {
+      await this.stop()
+    } finally {
+      await this.model.close()
+      this.#folder.cleanup()
+    }
+  }
+}
+
+/** Starts a bridge that the test has to `dispose()`. */
+export const startRig = async (options: RigOptions = {}): Promise<Rig> => {
+  const folder = createTempDir('bridge-e2e-')
+  const model = await startScriptedModel({ paceMs: options.paceMs ?? 0 })
+  const home = await createCodexHome({ ...options.codex, dir: join(folder.path, 'codex-home'), baseUrl: model.baseUrl })
+  const rig = new Rig(model, folder, home.path, options)
+  try {
+    await rig.start()
+    return rig
+  } catch (error) {
+    await rig.dispose()
+    throw error
+  }
+}

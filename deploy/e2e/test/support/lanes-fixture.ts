@@ -1,0 +1,139 @@
+import type {
+  Approval,
+  BridgeEvent,
+  ErrorBody,
+  Lane,
+  LaneStatus,
+  Session,
+  StartVisible,
+  StartVisibleResult,
+  TurnReceipt,
+} from '@codex-bridge/contracts'
+import { type ApiResponse, waitFor } from '@codex-bridge/testkit'
+import { expect } from 'vitest'
+import { SLOW_MS } from './bridge-environment.ts'
+import type { Rig } from './bridge-fixture.ts'
+
+/** An answer that may also be a refusal. */
+export type Answer<T> = ApiResponse<T & Partial<ErrorBody>>
+
+export type EventWish = {
+  /** Only events after this sequence. */
+  after?: number
+  where?: (event: BridgeEvent) => boolean
+  timeoutMs?: number
+}
+
+const keyed = (key: string | undefined) => (key === undefined ? {} : { 'idempotency-key': key })
+
+/** The API of lanes as a test speaks of it. */
+export class Lanes {
+  readonly #rig: Rig
+
+  constructor(rig: Rig) {
+    this.#rig = rig
+  }
+
+  /** The one-shot workflow, in a folder of the lane's own. */
+  async start(laneId: string, body: StartVisible = {}, key?: string): Promise<StartVisibleResult> {
+    const whole = { laneId, repoRoot: this.#rig.workspace(laneId), ...body }
+    const answer = await this.#rig.http.post<StartVisibleResult>('/codex/workflows/start-visible', whole, keyed(key))
+    expect(answer.status, answer.text).toBe(201)
+    return answer.body
+  }
+
+  /** A command to a lane, under a key if one is given. */
+  post<T>(laneId: string, what: string, body: unknown = {}, key?: string, timeoutMs = SLOW_MS): Promise<Answer<T>> {
+    const headers = { 'content-type': 'application/json', ...keyed(key) }
+    return this.#rig.http.raw('POST', `/lanes/${laneId}/${what}`, { headers, body: JSON.stringify(body), timeoutMs })
+  }
+
+  /** Prompts, and expects that to be accepted. */
+  async prompt(laneId: string, input: string, key?: string): Promise<TurnReceipt> {
+    const answer = await this.post<TurnReceipt>(laneId, 'prompt', { input }, key)
+    expect(answer.status, answer.text).toBe(202)
+    expect(answer.body.status).toBe('inProgress')
+    return answer.body
+  }
+
+  /** Prompts and waits for the end of the turn. */
+  async turn(laneId: string, input: string, timeoutMs = SLOW_MS): Promise<BridgeEvent> {
+    const { commandId } = await this.prompt(laneId, input)
+    return await this.completion(laneId, commandId, { timeoutMs })
+  }
+
+  /** The end of the turn that a command asked for. */
+  completion(laneId: string, commandId: string, wish: EventWish = {}): Promise<BridgeEvent> {
+    return this.until(laneId, 'lane.turn.completed', { ...wish, where: (event) => event.commandId === commandId })
+  }
+
+  async lane(laneId: string): Promise<Lane> {
+    return (await this.#read<Lane>(`/lanes/${laneId}`)).body
+  }
+
+  async session(laneId: string): Promise<Session> {
+    return (await this.#read<Session>(`/lanes/${laneId}/session/status`)).body
+  }
+
+  async approvals(laneId: string): Promise<Approval[]> {
+    return (await this.#read<{ approvals: Approval[] }>(`/lanes/${laneId}/approvals`)).body.approvals
+  }
+
+  /** Every event of a lane, page by page. */
+  async events(laneId: string, types = '*', after = 0): Promise<BridgeEvent[]> {
+    const events: BridgeEvent[] = []
+    for (let cursor: string | null = String(after); cursor !== null; ) {
+      const path: string = `/lanes/${laneId}/events?limit=1000&after=${cursor}&types=${types}`
+      const { body }: ApiResponse<{ events: BridgeEvent[]; nextCursor: string | null }> = await this.#read(path)
+      events.push(...body.events)
+      cursor = body.nextCursor
+    }
+    return events
+  }
+
+  /** Waits for an event of a lane. */
+  until(laneId: string, type: string, { after = 0, where = () => true, timeoutMs = SLOW_MS }: EventWish = {}): Promise<BridgeEvent> {
+    let read = after
+    const find = async () => {
+      const events = await this.events(laneId, '*', read)
+      read = events.at(-1)?.seq ?? read
+      return events.find((event) => event.type === type && where(event))
+    }
+    return waitFor(find, { timeoutMs, intervalMs: 50, describe: `${type} on ${laneId}` })
+  }
+
+  /** Waits until the lane shows a status; its last look is the answer. */
+  untilStatus(laneId: string, ...statuses: LaneStatus[]): Promise<Lane> {
+    const look = async () => {
+      const lane = await this.lane(laneId)
+      if (!statuses.includes(lane.status)) throw new Error(`it is ${lane.status}: ${JSON.stringify(lane.statusReason)}`)
+      return lane
+    }
+    return waitFor(look, { timeoutMs: SLOW_MS, intervalMs: 50, describe: `${laneId} to be ${statuses.join(' or ')}` })
+  }
+
+  /** Waits until the lane shows something: what is shown follows the log in a moment of its own. */
+  untilShown(laneId: string, wanted: Partial<Lane>): Promise<Lane> {
+    const look = async () => {
+      const lane = await this.lane(laneId)
+      expect(lane).toMatchObject(wanted)
+      return lane
+    }
+    return waitFor(look, { timeoutMs: SLOW_MS, intervalMs: 50, describe: `${laneId} to show ${JSON.stringify(wanted)}` })
+  }
+
+  /** Waits for the pending approval of a lane. */
+  untilAsked(laneId: string, count = 1): Promise<Approval[]> {
+    const look = async () => {
+      const pending = (await this.approvals(laneId)).filter(({ status }) => status === 'pending')
+      return pending.length === count && pending
+    }
+    return waitFor(look, { timeoutMs: SLOW_MS, intervalMs: 50, describe: `${count} pending approvals of ${laneId}` })
+  }
+
+  async #read<T>(path: string): Promise<ApiResponse<T>> {
+    const answer = await this.#rig.http.get<T>(path)
+    expect(answer.status, `${path}: ${answer.text}`).toBe(200)
+    return answer
+  }
+}

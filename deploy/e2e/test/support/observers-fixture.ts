@@ -1,0 +1,72 @@
+import { type Bus, connectBus } from '@codex-bridge/bus'
+import type { BridgeEvent, Webhook, WebhookEnvelope } from '@codex-bridge/contracts'
+import { connectSse, type ReceivedRequest, type SseClient, startWebhookReceiver, type WebhookReceiver } from '@codex-bridge/testkit'
+import { expect } from 'vitest'
+import { SLOW_MS } from './bridge-environment.ts'
+import type { Rig } from './bridge-fixture.ts'
+
+/** A delivery as it came in. */
+export type Delivery = { webhookId: string; envelope: WebhookEnvelope }
+
+const deliveryOf = (request: ReceivedRequest): Delivery => ({
+  webhookId: String(request.headers['webhook-id']),
+  envelope: request.json as WebhookEnvelope,
+})
+
+/** Subscribers of every event of a bridge, from its first one on: a stream that comes back by itself, and a webhook. */
+export class Observers {
+  readonly sse: SseClient
+  readonly receiver: WebhookReceiver
+  readonly webhook: Webhook
+
+  constructor(sse: SseClient, receiver: WebhookReceiver, webhook: Webhook) {
+    this.sse = sse
+    this.receiver = receiver
+    this.webhook = webhook
+  }
+
+  /** Events as the stream gave them; notices about the stream itself are none. */
+  streamed(laneId?: string): BridgeEvent[] {
+    const events = this.sse.events.filter(({ event }) => event === 'message').map(({ data }) => data as BridgeEvent)
+    return laneId === undefined ? events : events.filter((event) => event.laneId === laneId)
+  }
+
+  /** In order of arrival, repetitions included. */
+  deliveries(laneId?: string): Delivery[] {
+    const all = this.receiver.requestsTo('/all').map(deliveryOf)
+    return laneId === undefined ? all : all.filter(({ envelope }) => envelope.laneId === laneId)
+  }
+
+  /** Ids in order of their first arrival. */
+  delivered(laneId?: string): string[] {
+    return [...new Set(this.deliveries(laneId).map(({ envelope }) => envelope.eventId))]
+  }
+
+  async close(): Promise<void> {
+    this.sse.close()
+    await this.receiver.close()
+  }
+}
+
+/** Subscribes to everything; call it before the first lane exists. */
+export const observe = async (rig: Rig): Promise<Observers> => {
+  const receiver = await startWebhookReceiver()
+  const answer = await rig.http.post<Webhook>('/webhooks', { url: receiver.url('/all'), events: ['*'] })
+  expect(answer.status, answer.text).toBe(201)
+  const headers = { accept: 'text/event-stream' }
+  const sse = await connectSse(`${rig.bridge.baseUrl}/events/stream?since=0`, { headers, reconnect: true, openTimeoutMs: SLOW_MS })
+  return new Observers(sse, receiver, answer.body)
+}
+
+/** A NATS subscriber with the observer's login. */
+export const tapBus = async (rig: Rig, subject: string): Promise<{ bus: Bus; events: BridgeEvent[] }> => {
+  const bus = await connectBus({ url: rig.bridge.natsUrl, role: 'observer', instance: 'test', ...rig.bridge.credentials('observer') })
+  const events: BridgeEvent[] = []
+  bus.nc.subscribe(subject, {
+    callback: (error, message) => {
+      if (!error) events.push(message.json<BridgeEvent>())
+    },
+  })
+  await bus.nc.flush()
+  return { bus, events }
+}

@@ -1,0 +1,35 @@
+import { randomBytes } from 'node:crypto'
+import { chmodSync, existsSync } from 'node:fs'
+import { BUS_ROLES, type BusRole } from '@codex-bridge/contracts'
+import { readJsonFile, writePrivateFile } from './private-file.ts'
+
+/** Credentials of one local bridge. They stay over restarts; removing the file makes new ones, and stored webhook secrets unreadable. */
+export type Secrets = { bus: Record<BusRole, string>; redis: string; webhookKey: string }
+
+const PASSWORD_BYTES = 24
+const WEBHOOK_KEY_BYTES = 32
+
+const password = (): string => randomBytes(PASSWORD_BYTES).toString('base64url')
+
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
+
+/**
+ * Reads the credentials file, adding what is missing (a role of a newer version).
+ * @throws Error when the file is there but unreadable: replacing it would silently lose the key of the webhook secrets
+ */
+export const loadSecrets = (path: string): Secrets => {
+  const stored = readJsonFile(path) as Partial<Secrets> | undefined
+  if (stored === undefined && existsSync(path))
+    throw new Error(`${path} is damaged: restore it, or remove it to start with new credentials`)
+  const bus = Object.fromEntries(
+    BUS_ROLES.map((role) => [role, isText(stored?.bus?.[role]) ? stored.bus[role] : password()]),
+  ) as Secrets['bus']
+  const secrets: Secrets = {
+    bus,
+    redis: isText(stored?.redis) ? stored.redis : password(),
+    webhookKey: isText(stored?.webhookKey) ? stored.webhookKey : randomBytes(WEBHOOK_KEY_BYTES).toString('base64'),
+  }
+  if (JSON.stringify(stored) !== JSON.stringify(secrets)) writePrivateFile(path, `${JSON.stringify(secrets, null, 2)}\n`)
+  chmodSync(path, 0o600)
+  return secrets
+}

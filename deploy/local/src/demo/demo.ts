@@ -1,0 +1,86 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { BridgeOptions, RunningBridge } from '../bridge/bridge-options.ts'
+import { layoutOf } from '../bridge/data-layout.ts'
+import { anyFreePort } from '../bridge/ports.ts'
+import { type Api, apiOf, pollUntil } from '../console/api-client.ts'
+import type { ChildSpec } from '../supervision/child-spec.ts'
+
+/** Ordinary text around directives of the scripted model: it asks for a command that leaves the sandbox, then reports. */
+const PROMPT = `Please create the file approved.txt in this folder.
+#ask-run touch approved.txt
+#say Done: approved.txt is there, because you approved it.`
+
+const MODEL_READY_MS = 15_000
+const MODEL_GRACE_MS = 3000
+const APPROVAL_TIMEOUT_MS = 60_000
+const DEMO_LANES_TRIED = 1000
+
+/** What a bridge needs beside itself to run turns without an account: a scripted model, and a Codex home that knows only it. */
+export type Sandbox = Required<Pick<BridgeOptions, 'companions' | 'codexHome'>>
+
+const modelSpec = (root: string, port: number): ChildSpec => ({
+  name: 'scripted-model',
+  command: process.execPath,
+  args: [join(root, 'libs/testkit/dist/model/scripted-model-main.js')],
+  env: { PORT: String(port), MODEL_EXIT_ON_STDIN_CLOSE: '1', MODEL_PACE_MS: '20' },
+  isReady: (line) => line.startsWith('{"url"'),
+  readyTimeoutMs: MODEL_READY_MS,
+  graceMs: MODEL_GRACE_MS,
+  attempts: 3,
+})
+
+/** Prepares the model and the Codex home of a data folder. */
+export const createSandbox = async (root: string, dataDir: string): Promise<Sandbox> => {
+  const { codexHome } = layoutOf(dataDir)
+  const port = await anyFreePort()
+  // Loaded only here: the test kit brings packages that an ordinary start does not need.
+  const { createCodexHome } = await import('@codex-bridge/testkit')
+  await createCodexHome({ dir: codexHome, baseUrl: `http://127.0.0.1:${port}/v1` })
+  return { companions: [modelSpec(root, port)], codexHome }
+}
+
+type LaneView = { status: string; statusReason: { message: string } | null }
+type ApprovalList = { approvals: { approvalId: string; status: string; request?: { command?: unknown } }[] }
+
+const startLane = async (api: Api, repoRoot: string): Promise<string> => {
+  for (let number = 1; number <= DEMO_LANES_TRIED; number += 1) {
+    const laneId = number === 1 ? 'demo' : `demo-${number}`
+    if ((await api('GET', `/lanes/${laneId}`)).status !== 404) continue
+    const answer = await api('POST', '/codex/workflows/start-visible', { laneId, title: 'Demo', repoRoot, kickoffPrompt: PROMPT })
+    if (answer.status >= 400) throw new Error(`The demo's lane could not be started: ${JSON.stringify(answer.body)}`)
+    return laneId
+  }
+  throw new Error('There are too many demo lanes; remove the data folder of the demo')
+}
+
+/** Starts one lane whose first turn waits for an approval. */
+export const startDemoLane = async (bridge: RunningBridge): Promise<{ laneId: string; approvalId: string; workspace: string }> => {
+  const api = apiOf(bridge.baseUrl)
+  const workspace = layoutOf(bridge.dataDir).workspaceDir
+  mkdirSync(workspace, { recursive: true })
+  const laneId = await startLane(api, workspace)
+  const readLane = async (): Promise<LaneView> => (await api('GET', `/lanes/${laneId}`)).body as LaneView
+  const decided = (lane: LaneView): boolean => ['needs_approval', 'failed', 'blocked', 'interrupted', 'done'].includes(lane.status)
+  const lane = await pollUntil(readLane, decided, `The first turn of lane ${laneId}`, APPROVAL_TIMEOUT_MS)
+  if (lane.status !== 'needs_approval')
+    throw new Error(`Lane ${laneId} is ${lane.status}: ${lane.statusReason?.message ?? 'no reason given'}`)
+  const { approvals } = (await api('GET', `/lanes/${laneId}/approvals`)).body as ApprovalList
+  const pending = approvals.find((approval) => approval.status === 'pending')
+  if (!pending) throw new Error(`Lane ${laneId} needs an approval, but lists none`)
+  return { laneId, approvalId: pending.approvalId, workspace }
+}
+
+/** The three lines to type. */
+export const demoGuide = (baseUrl: string, laneId: string, approvalId: string, workspace: string): string => `
+Lane ${laneId} waits for you: Codex wants to run a command outside its sandbox. In another terminal:
+
+  1. See what it asks for
+     curl -s ${baseUrl}/lanes/${laneId}/approvals
+
+  2. Watch every event of the bridge (leave it running)
+     curl -sN ${baseUrl}/events/stream
+
+  3. Approve it; ${join(workspace, 'approved.txt')} appears
+     curl -s -X POST ${baseUrl}/lanes/${laneId}/approvals/${approvalId}/approve -H 'content-type: application/json' -d '{}'
+`

@@ -1,0 +1,28 @@
+import { freePortFrom } from '../bridge/ports.ts'
+import { ChildStartError } from '../supervision/child-spec.ts'
+
+const PORTS_TRIED = 5
+const TAKEN = /address already in use/i
+
+/**
+ * Starts a server on a free port, beginning with `wanted`. A port that was free a moment ago may be taken by the time the server
+ * binds it: then the next one is tried.
+ */
+export const startOnFreePort = async (
+  wanted: number,
+  avoid: readonly number[],
+  start: (port: number) => Promise<void>,
+): Promise<number> => {
+  let from = wanted
+  for (let attempt = 1; ; attempt += 1) {
+    const port = await freePortFrom(from, avoid)
+    try {
+      await start(port)
+      return port
+    } catch (error) {
+      const taken = error instanceof ChildStartError && error.evidence.some((line) => TAKEN.test(line))
+      if (!taken || attempt === PORTS_TRIED) throw error
+      from = port + 1
+    }
+  }
+}
