@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
@@ -120,28 +120,14 @@ test('output is bounded to the newest and stdin may be used', async () => {
   expect(child.output().length).toBeLessThan(2100)
 })
 
-// Types are stripped by the test runner only, so the parents of these tests are started from a stripped copy.
-async function strippedSources(): Promise<string> {
-  const { ModuleKind, transpileModule } = await import('typescript')
-  const directory = tempDir()
-  for (const name of ['executable', 'process.end', 'process.registry', 'managed-process', 'temp-dir']) {
-    const source = readFileSync(fileURLToPath(new URL(`../src/${name}.ts`, import.meta.url)), 'utf8')
-    const { outputText } = transpileModule(source, {
-      compilerOptions: { module: ModuleKind.ESNext, target: 99, rewriteRelativeImportExtensions: true },
-    })
-    writeFileSync(join(directory, `${name}.js`), outputText)
-  }
-  writeFileSync(join(directory, 'package.json'), '{"type":"module"}')
-  return directory
-}
+const built = (file: string) => fileURLToPath(new URL(`../dist/${file}`, import.meta.url))
 
 test.runIf(onLinux).each(['throw', 'exit', 'SIGINT', 'SIGTERM', 'SIGKILL'])('no child outlives its parent: %s', async (end) => {
-  const directory = await strippedSources()
-  const script = join(directory, 'parent.js')
+  const script = join(tempDir(), 'parent.mjs')
   writeFileSync(
     script,
-    `import { startProcess } from './managed-process.js';
-       import { createTempDir } from './temp-dir.js';
+    `import { startProcess } from '${built('processes/managed-process.js')}';
+       import { createTempDir } from '${built('files/temp-dir.js')}';
        const child = await startProcess({
          command: process.execPath, args: ['-e', 'console.log(1); setInterval(() => 0, 1000)'],
          readyWhen: (output) => output !== '',

@@ -123,7 +123,7 @@ export function drip(options: { bytes?: number; intervalMs?: number; code?: numb
     response.flushHeaders()
     for (let sent = 0; sent < bytes && !signal.aborted; sent += 1) {
       await pause(intervalMs, signal)
-      await writeSome(request, response, Buffer.from('..'), signal)
+      await writeSome(request, response, Buffer.from('.'), signal)
     }
     response.end()
   }
