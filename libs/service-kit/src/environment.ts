@@ -16,12 +16,25 @@ export const readEnvironment = <T extends TSchema>(schema: T, environment: NodeJ
 
 /** Variables every service reads. */
 export const serviceEnvironment = {
-  NATS_URL: Type.String({ default: 'nats://127.0.0.1:4222' }),
-  NATS_USER: Type.Optional(Type.String()),
-  NATS_PASSWORD: Type.Optional(Type.String()),
-  BRIDGE_LOG_LEVEL: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'], { default: 'info' }),
-  /** Stable over restarts of one process and different for every process of a service. */
-  BRIDGE_INSTANCE: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$' })),
+  NATS_URL: Type.String({ default: 'nats://127.0.0.1:4222', description: 'One or more NATS servers, comma-separated.' }),
+  NATS_USER: Type.Optional(Type.String({ description: "Login on NATS: the service's role." })),
+  NATS_PASSWORD: Type.Optional(Type.String({ description: 'Password of `NATS_USER`.' })),
+  BRIDGE_LOG_LEVEL: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'], {
+    default: 'info',
+    description: 'Lowest level that is logged. The gateway logs reads that succeed within a second at `debug` only.',
+  }),
+  BRIDGE_INSTANCE: Type.Optional(
+    Type.String({
+      pattern: '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$',
+      description:
+        'Name of the process: stable over restarts and different for every process of a service. Without it: `<service>-1`. ' +
+        'A restarted process with the same name immediately takes over what its dead predecessor held.',
+    }),
+  ),
+  BRIDGE_EXIT_ON_STDIN_CLOSE: Type.Enum(['0', '1'], {
+    default: '0',
+    description: '`1` stops the service when its standard input closes. `npm start` sets it so that no service outlives it.',
+  }),
 }
 
 const SECRET = /(PASSWORD|SECRET|TOKEN|KEY)/

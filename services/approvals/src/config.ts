@@ -4,7 +4,10 @@ import { type Static, Type } from 'typebox'
 /** Environment of the approvals service. */
 export const ApprovalsConfig = Type.Object({
   ...serviceEnvironment,
-  /** Seconds after which an undecided approval is denied; 0 waits for ever, as Codex does. */
-  BRIDGE_APPROVAL_EXPIRY_SEC: Type.Integer({ default: 0, minimum: 0 }),
+  BRIDGE_APPROVAL_EXPIRY_SEC: Type.Integer({
+    default: 0,
+    minimum: 0,
+    description: 'An approval nobody decided is denied after this many seconds. 0 waits indefinitely, as Codex does.',
+  }),
 })
 export type ApprovalsConfig = Static<typeof ApprovalsConfig>

@@ -5,21 +5,42 @@ import { type Static, Type } from 'typebox'
 
 const MIB = 1024 ** 2
 
-const GatewayEnvironment = Type.Object({
+/** Environment of the gateway. */
+export const GatewayConfig = Type.Object({
   ...serviceEnvironment,
-  /** 0 lets the system choose; the log line `listening` names the port. */
-  PORT: Type.Integer({ default: 8787, minimum: 0, maximum: 65_535 }),
-  HOST: Type.String({ default: '127.0.0.1' }),
-  BRIDGE_MAX_BODY_BYTES: Type.Integer({ default: 2 * MIB, minimum: 1024, maximum: 64 * MIB }),
-  /** Host names besides loopback and HOST under which this bridge may be called. */
-  BRIDGE_ALLOWED_HOSTS: Type.String({ default: '' }),
-  /** Origins (`https://board.example`) whose pages may call this bridge. */
-  BRIDGE_ALLOWED_ORIGINS: Type.String({ default: '' }),
-  BRIDGE_ALLOW_UNAUTHENTICATED: Type.Enum(['0', '1'], { default: '0' }),
-  BRIDGE_MAX_STREAMS: Type.Integer({ default: 1000, minimum: 0 }),
-  BRIDGE_COMMAND_TIMEOUT_MS: Type.Integer({ default: 60_000, minimum: 100 }),
+  PORT: Type.Integer({
+    default: 8787,
+    minimum: 0,
+    maximum: 65_535,
+    description: 'Port of the HTTP server. 0 lets the system choose; the log line `listening` names it.',
+  }),
+  HOST: Type.String({ default: '127.0.0.1', description: 'Address the HTTP server listens on.' }),
+  BRIDGE_MAX_BODY_BYTES: Type.Integer({
+    default: 2 * MIB,
+    minimum: 1024,
+    maximum: 64 * MIB,
+    description: 'Maximum size of a request body. A larger one is answered with 413.',
+  }),
+  BRIDGE_ALLOWED_HOSTS: Type.String({
+    default: '',
+    description: 'Comma-separated names, besides loopback and `HOST`, that are accepted in the `Host` header.',
+  }),
+  BRIDGE_ALLOWED_ORIGINS: Type.String({
+    default: '',
+    description: 'Comma-separated origins (`https://board.example`) whose pages may call the bridge.',
+  }),
+  BRIDGE_ALLOW_UNAUTHENTICATED: Type.Enum(['0', '1'], {
+    default: '0',
+    description: '`1` allows a `HOST` beyond loopback although the API asks for no token.',
+  }),
+  BRIDGE_MAX_STREAMS: Type.Integer({ default: 1000, minimum: 0, description: 'Maximum number of open event streams.' }),
+  BRIDGE_COMMAND_TIMEOUT_MS: Type.Integer({
+    default: 60_000,
+    minimum: 100,
+    description: 'After this long without an answer the outcome of a command is `unknown` (202).',
+  }),
 })
-export type GatewayConfig = Static<typeof GatewayEnvironment>
+export type GatewayConfig = Static<typeof GatewayConfig>
 
 /** The entries of a comma-separated setting. */
 export const entriesOf = (setting: string): string[] =>
@@ -44,7 +65,7 @@ export const isLoopback = (host: string): boolean => {
  * @throws BridgeError `validation_error` with one line per problem
  */
 export const readConfig = (environment: NodeJS.ProcessEnv): GatewayConfig => {
-  const config = readEnvironment(GatewayEnvironment, environment)
+  const config = readEnvironment(GatewayConfig, environment)
   const problems = [
     ...(isLoopback(config.HOST) || config.BRIDGE_ALLOW_UNAUTHENTICATED === '1'
       ? []
