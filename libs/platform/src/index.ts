@@ -1,0 +1,16 @@
+export { BoundedMap, BoundedSet } from './bounded.ts'
+export { type LockHolder, readLock, tryLock, withFileLock } from './file-lock.mjs'
+export { type Poll, poll } from './poll.ts'
+export { type ProcStat, readProcStat } from './proc-stat.mjs'
+export { killGroup, signalGroup } from './process-group.ts'
+export {
+  hostIdentity,
+  ownIdentity,
+  type ProcessIdentity,
+  type ProcessStatus,
+  processIdentity,
+  processStatus,
+  startTimeOf,
+} from './process-identity.mjs'
+export { SerialQueue } from './serial-queue.ts'
+export { SingleFlight } from './single-flight.ts'
