@@ -63,12 +63,19 @@ export const problemLines = (error: unknown): string[] => {
     : [problem.message]
 }
 
-/** As readEnvironment for a process about to start: prints every problem on stderr, one a line, and ends with 78 (EX_CONFIG). */
-export const configOrExit = <T extends TSchema>(schema: T): Static<T> => {
+/** Exit status of a process whose configuration is invalid: EX_CONFIG of sysexits.h. */
+const EX_CONFIG = 78
+
+/** Reads the configuration of a process that is starting. On failure it prints one line per problem to stderr and exits with 78. */
+export const readConfigOrExit = <C>(read: (environment: NodeJS.ProcessEnv) => C): C => {
   try {
-    return readEnvironment(schema, process.env)
+    return read(process.env)
   } catch (error) {
     for (const line of problemLines(error)) process.stderr.write(`configuration: ${line}\n`)
-    process.exit(78)
+    process.exit(EX_CONFIG)
   }
 }
+
+/** As readConfigOrExit, for a configuration that its schema describes completely. */
+export const configOrExit = <T extends TSchema>(schema: T): Static<T> =>
+  readConfigOrExit((environment) => readEnvironment(schema, environment))

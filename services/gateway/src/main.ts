@@ -1,21 +1,12 @@
-import { connectService, createContext, problemLines, runService } from '@codex-bridge/service-kit'
+import { connectService, createContext, readConfigOrExit, runService } from '@codex-bridge/service-kit'
 import { createApp } from './app.ts'
 import { openBusGateway } from './bus/bus-gateway.ts'
-import { type GatewayConfig, readConfig } from './config.ts'
+import { readConfig } from './config.ts'
 import { createHealthProbe } from './health/health-report.ts'
 import { serveHttp } from './http/http-server.ts'
 import { openStreams } from './sse/stream-service.ts'
 
-const configure = (): GatewayConfig => {
-  try {
-    return readConfig(process.env)
-  } catch (error) {
-    for (const line of problemLines(error)) process.stderr.write(`gateway: ${line}\n`)
-    process.exit(1)
-  }
-}
-
-const config = configure()
+const config = readConfigOrExit(readConfig)
 const context = createContext('gateway', config)
 const { logger } = context
 
@@ -32,7 +23,7 @@ await runService(logger, async (started) => {
   })
   const server = await serveHttp(app.callback(), { host: config.HOST, port: config.PORT })
   started({ name: 'http', stop: () => server.stop() })
-  // Before the server: it waits for open answers, and a stream is one that would never end.
+  // Stopped before the server, which waits for open responses: a stream never ends by itself.
   started({ name: 'streams', stop: () => streams.stop() })
   logger.info({ host: server.host, port: server.port, url: `http://${config.HOST}:${server.port}` }, 'listening')
 })

@@ -60,7 +60,7 @@ describe('the process', () => {
     [{ BRIDGE_ALLOWED_ORIGINS: 'x' }, 'BRIDGE_ALLOWED_ORIGINS'],
   ])('refuses %j with a line that says why', async (env, line) => {
     const gateway = await spawnProcess({ command: process.execPath, args: [main], env: { NATS_URL: broker.nats.url, ...env } })
-    expect(await gateway.exited).toMatchObject({ code: 1 })
+    expect(await gateway.exited).toMatchObject({ code: 78 })
     expect(gateway.output()).toContain(line)
   })
 
