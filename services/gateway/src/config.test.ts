@@ -15,13 +15,13 @@ describe('readConfig', () => {
     expect(readConfig({})).toMatchObject({ PORT: 8787, HOST: '127.0.0.1', BRIDGE_MAX_BODY_BYTES: 2_097_152, BRIDGE_MAX_STREAMS: 1000 })
   })
 
-  it('takes port 0 and texts for numbers', () => expect(readConfig({ PORT: '0' }).PORT).toBe(0))
+  it('accepts port 0 and converts text to numbers', () => expect(readConfig({ PORT: '0' }).PORT).toBe(0))
 
-  it('names every problem', () => {
+  it('reports every problem', () => {
     expect(problemsOf({ PORT: 'x', BRIDGE_MAX_BODY_BYTES: '-1' })).toMatch(/PORT.*BRIDGE_MAX_BODY_BYTES/)
   })
 
-  it('refuses to be reachable without tokens unless told so', () => {
+  it('rejects a host beyond loopback unless unauthenticated access is allowed', () => {
     expect(problemsOf({ HOST: '0.0.0.0' })).toContain('BRIDGE_ALLOW_UNAUTHENTICATED=1')
     expect(problemsOf({ HOST: '::' })).toContain('reachable')
     expect(problemsOf({ HOST: '0.0.0.0', BRIDGE_ALLOW_UNAUTHENTICATED: '1' })).toBe('')
@@ -29,9 +29,9 @@ describe('readConfig', () => {
     expect(problemsOf({ HOST: 'localhost' })).toBe('')
   })
 
-  it('refuses what is no origin', () => {
-    expect(problemsOf({ BRIDGE_ALLOWED_ORIGINS: 'https://a.example/path' })).toContain('is no origin')
-    expect(problemsOf({ BRIDGE_ALLOWED_ORIGINS: '*' })).toContain('is no origin')
+  it('rejects values that are not origins', () => {
+    expect(problemsOf({ BRIDGE_ALLOWED_ORIGINS: 'https://a.example/path' })).toContain('is not an origin')
+    expect(problemsOf({ BRIDGE_ALLOWED_ORIGINS: '*' })).toContain('is not an origin')
     expect(problemsOf({ BRIDGE_ALLOWED_ORIGINS: 'https://a.example, http://localhost:3000' })).toBe('')
   })
 })

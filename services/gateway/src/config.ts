@@ -42,14 +42,14 @@ export const GatewayConfig = Type.Object({
 })
 export type GatewayConfig = Static<typeof GatewayConfig>
 
-/** The entries of a comma-separated setting. */
+/** The entries of a comma-separated setting, trimmed; empty ones are dropped. */
 export const entriesOf = (setting: string): string[] =>
   setting
     .split(',')
     .map((entry) => entry.trim())
     .filter(Boolean)
 
-/** True for an address or name that only this machine can reach. */
+/** True for an address or name that is reachable only from this machine. */
 export const isLoopback = (host: string): boolean => {
   const name = host
     .toLowerCase()
@@ -70,12 +70,12 @@ export const readConfig = (environment: NodeJS.ProcessEnv): GatewayConfig => {
     ...(isLoopback(config.HOST) || config.BRIDGE_ALLOW_UNAUTHENTICATED === '1'
       ? []
       : [
-          `HOST=${config.HOST} is reachable from other machines and nothing asks for a token: ` +
-            'use HOST=127.0.0.1, or set BRIDGE_ALLOW_UNAUTHENTICATED=1 when something in front of the bridge checks who calls',
+          `HOST=${config.HOST} is reachable from other machines, and the API requires no token: use HOST=127.0.0.1, ` +
+            'or set BRIDGE_ALLOW_UNAUTHENTICATED=1 if a proxy in front of the bridge authenticates callers',
         ]),
     ...entriesOf(config.BRIDGE_ALLOWED_ORIGINS)
       .filter((origin) => !isOrigin(origin))
-      .map((origin) => `BRIDGE_ALLOWED_ORIGINS: ${origin} is no origin (scheme://host[:port], nothing after it)`),
+      .map((origin) => `BRIDGE_ALLOWED_ORIGINS: ${origin} is not an origin (scheme://host[:port] without a path)`),
   ]
   if (problems.length > 0) throw new BridgeError('validation_error', problems[0], { details: problems })
   return config

@@ -1,60 +1,84 @@
 import { type Static, Type } from 'typebox'
 
 /**
- * The closed list of error codes: the same code over HTTP, on the bus and in logs. `retryable` means the same request may
- * succeed later without a change by the caller.
+ * The closed registry of error codes, the same over HTTP, on the bus and in logs. `retryable`: the same request may succeed later
+ * without any change by the caller.
  */
 export const ERRORS = {
   validation_error: {
     status: 400,
     retryable: false,
-    means: 'The request does not fit its schema; details list every problem with its path',
+    means: 'The request does not match its schema; details list each problem with its path',
   },
-  invalid_json: { status: 400, retryable: false, means: 'The body is not JSON' },
-  invalid_cursor: { status: 400, retryable: false, means: 'The cursor was not made by this API' },
-  idempotency_key_invalid: { status: 400, retryable: false, means: 'Idempotency-Key is not 1 to 128 printable characters' },
+  invalid_json: { status: 400, retryable: false, means: 'The request body is not valid JSON' },
+  invalid_cursor: { status: 400, retryable: false, means: 'The cursor is not one that this API returned' },
+  idempotency_key_invalid: {
+    status: 400,
+    retryable: false,
+    means: 'Idempotency-Key must be 1 to 128 printable ASCII characters without spaces',
+  },
   unauthorized: { status: 401, retryable: false, means: 'A token is required' },
-  forbidden: { status: 403, retryable: false, means: 'The token lacks the scope' },
-  host_forbidden: { status: 403, retryable: false, means: 'The Host header names a host this bridge does not serve (DNS rebinding guard)' },
-  origin_forbidden: { status: 403, retryable: false, means: 'A page of another origin sent this request' },
-  rpc_method_forbidden: { status: 403, retryable: false, means: 'The method leaves the sandbox or changes configuration' },
-  route_not_found: { status: 404, retryable: false, means: 'No such route' },
-  lane_not_found: { status: 404, retryable: false, means: 'No lane of this id' },
-  approval_not_found: { status: 404, retryable: false, means: 'No approval of this id on this lane' },
-  webhook_not_found: { status: 404, retryable: false, means: 'No subscription of this id' },
-  thread_not_found: { status: 404, retryable: false, means: 'Codex knows no thread of this id' },
-  method_not_allowed: { status: 405, retryable: false, means: 'The route exists, not with this method' },
-  lane_exists: { status: 409, retryable: false, means: 'A lane of this id exists' },
-  lane_attached_elsewhere: { status: 409, retryable: false, means: 'Another lane holds this thread' },
-  session_not_running: { status: 409, retryable: false, means: 'The lane has no live session' },
-  turn_active: { status: 409, retryable: false, means: 'A turn is running; steer or interrupt it' },
+  forbidden: { status: 403, retryable: false, means: 'The token does not have the required scope' },
+  host_forbidden: { status: 403, retryable: false, means: 'The Host header is not one this bridge serves (DNS rebinding guard)' },
+  origin_forbidden: { status: 403, retryable: false, means: 'The request was sent by a page of a different origin' },
+  rpc_method_forbidden: { status: 403, retryable: false, means: 'The method would leave the sandbox or change the configuration or login' },
+  route_not_found: { status: 404, retryable: false, means: 'The route does not exist' },
+  lane_not_found: { status: 404, retryable: false, means: 'The lane does not exist' },
+  approval_not_found: { status: 404, retryable: false, means: 'The lane has no approval with this id' },
+  webhook_not_found: { status: 404, retryable: false, means: 'The webhook subscription does not exist' },
+  thread_not_found: { status: 404, retryable: false, means: 'Codex does not know this thread' },
+  method_not_allowed: { status: 405, retryable: false, means: 'The route does not support this method' },
+  lane_exists: { status: 409, retryable: false, means: 'A lane with this id already exists' },
+  lane_attached_elsewhere: { status: 409, retryable: false, means: 'The thread is attached to another lane' },
+  session_not_running: { status: 409, retryable: false, means: 'The lane has no running session' },
+  turn_active: { status: 409, retryable: false, means: 'A turn is already running. Steer or interrupt it' },
   no_active_turn: { status: 409, retryable: false, means: 'No turn is running' },
-  turn_mismatch: { status: 409, retryable: false, means: 'Another turn than the expected one is running' },
-  readiness_blocked: { status: 409, retryable: false, means: 'The thread cannot be resumed as it is; details say why and what is offered' },
-  worktree_blocked: { status: 409, retryable: false, means: 'The worktree cannot be made as asked; details say why and what is offered' },
-  approval_already_resolved: { status: 409, retryable: false, means: 'Somebody decided first; details name the winner' },
-  approval_orphaned: { status: 409, retryable: false, means: 'Codex no longer waits for this answer' },
-  conflict: { status: 409, retryable: true, means: 'Another writer was faster; read again' },
-  body_too_large: { status: 413, retryable: false, means: 'The body is over the limit' },
-  unsupported_media_type: { status: 415, retryable: false, means: 'Bodies are application/json' },
-  idempotency_key_reused: { status: 422, retryable: false, means: 'This Idempotency-Key was used with another request' },
-  too_many_streams: { status: 429, retryable: true, means: 'The limit of open event streams is reached' },
-  internal_error: { status: 500, retryable: true, means: 'A fault of the bridge; the request id finds it in the log' },
-  codex_error: { status: 502, retryable: false, means: 'Codex refused; details carry its message' },
-  codex_unavailable: { status: 503, retryable: true, means: 'The app-server could not be started or died' },
-  no_runner: { status: 503, retryable: true, means: 'No session-runner with free capacity can see this lane' },
-  fenced: { status: 503, retryable: true, means: 'This runner no longer owns the lane' },
-  bus_unavailable: { status: 503, retryable: true, means: 'NATS or the service behind it does not answer' },
-  store_unavailable: { status: 503, retryable: true, means: 'Redis does not answer' },
-  codex_timeout: { status: 504, retryable: true, means: 'Codex did not answer in time' },
-  command_timeout: { status: 504, retryable: true, means: 'The owner did not answer in time; the event stream tells whether it ran' },
+  turn_mismatch: { status: 409, retryable: false, means: 'The running turn is not the expected one' },
+  readiness_blocked: {
+    status: 409,
+    retryable: false,
+    means: 'The thread cannot be resumed in its current state; details give the reason and the alternatives',
+  },
+  worktree_blocked: {
+    status: 409,
+    retryable: false,
+    means: 'The worktree cannot be created as requested; details give the reason and the alternatives',
+  },
+  approval_already_resolved: {
+    status: 409,
+    retryable: false,
+    means: 'The approval was already decided; details hold the winning decision',
+  },
+  approval_orphaned: { status: 409, retryable: false, means: 'Codex is no longer waiting for this decision' },
+  conflict: { status: 409, retryable: true, means: 'Another request changed the resource first. Read it again and retry' },
+  body_too_large: { status: 413, retryable: false, means: 'The request body exceeds the size limit' },
+  unsupported_media_type: {
+    status: 415,
+    retryable: false,
+    means: 'The request body must be sent as application/json, without a content encoding',
+  },
+  idempotency_key_reused: { status: 422, retryable: false, means: 'The Idempotency-Key was already used for a different request' },
+  too_many_streams: { status: 429, retryable: true, means: 'The maximum number of event streams is open' },
+  internal_error: { status: 500, retryable: true, means: 'The bridge failed unexpectedly. Find the cause in the log by request id' },
+  codex_error: { status: 502, retryable: false, means: 'Codex rejected the request; details hold its message' },
+  codex_unavailable: { status: 503, retryable: true, means: 'The app-server exited or could not be started' },
+  no_runner: { status: 503, retryable: true, means: 'No session-runner with free capacity can reach the workspace of this lane' },
+  fenced: { status: 503, retryable: true, means: 'The session-runner no longer owns the lane' },
+  bus_unavailable: { status: 503, retryable: true, means: 'NATS, or the service behind it, is not responding' },
+  store_unavailable: { status: 503, retryable: true, means: 'Redis is not responding' },
+  codex_timeout: { status: 504, retryable: true, means: 'Codex did not respond in time' },
+  command_timeout: {
+    status: 504,
+    retryable: true,
+    means: 'The service did not respond in time. The command may have run; the event stream shows the outcome',
+  },
 } as const satisfies Record<string, { status: number; retryable: boolean; means: string }>
 
 export type ErrorCode = keyof typeof ERRORS
 
 export const isErrorCode = (value: unknown): value is ErrorCode => typeof value === 'string' && Object.hasOwn(ERRORS, value)
 
-/** The one error class of the bridge. Status and retryability come from the registry, never from the thrower. */
+/** The one error class of the bridge. Its status and retryability come from the registry. */
 export class BridgeError extends Error {
   readonly code: ErrorCode
   readonly details: unknown
@@ -74,12 +98,12 @@ export class BridgeError extends Error {
     return ERRORS[this.code].retryable
   }
 
-  /** The body sent over the bus; the gateway adds the request id for HTTP. */
+  /** The body as it is sent over the bus. The gateway adds the request id for HTTP. */
   toBody(): ErrorBody {
     return { error: this.code, message: this.message, ...(this.details !== undefined && { details: this.details }) }
   }
 
-  /** Anything thrown, as a BridgeError; what is unknown becomes `internal_error` without its text. */
+  /** Converts anything thrown. An unknown error becomes `internal_error`; its text stays in `cause`. */
   static from(error: unknown): BridgeError {
     return error instanceof BridgeError ? error : new BridgeError('internal_error', undefined, { cause: error })
   }

@@ -1,12 +1,12 @@
 import type { Logger } from '@codex-bridge/service-kit'
 import type { GatewayMiddleware } from './gateway-context.ts'
 
-/** A read that took longer is worth a line at the usual level, in milliseconds. */
+/** Reads slower than this are logged at `info`, in milliseconds. */
 const SLOW_READ_MS = 1000
 
 /**
- * One line per request, when it is over; for an event stream that is when the stream ends. Never the query or a body. Reads that
- * succeed at once are many and tell little: they are for the level `debug`.
+ * Logs one line per request when it ends; an event stream is logged when it closes. The query and the body are never logged.
+ * Fast successful reads are frequent and say little, so they are logged at `debug`.
  */
 export const accessLog =
   (logger: Logger): GatewayMiddleware =>

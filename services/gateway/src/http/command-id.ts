@@ -4,7 +4,7 @@ import { newCommandId } from '@codex-bridge/service-kit'
 const COMMAND_ID = /^[\x21-\x7e]{1,128}$/
 
 /**
- * The id that ties a retry to its first try.
+ * The id that ties a retry to the first attempt: the client's key, or a new id.
  * @throws BridgeError `idempotency_key_invalid`
  */
 export const commandIdOf = (idempotencyKey: string | string[] | undefined): string => {

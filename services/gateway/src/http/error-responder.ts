@@ -2,10 +2,10 @@ import { BridgeError } from '@codex-bridge/contracts'
 import type { Logger } from '@codex-bridge/service-kit'
 import type { GatewayMiddleware } from './gateway-context.ts'
 
-/** Seconds after which a refused request is worth repeating. */
+/** `Retry-After` of 429 and 503, in seconds. */
 const RETRY_AFTER_SECONDS = 2
 
-/** Turns whatever was thrown into the contract's error body. Unknown failures are logged and keep their text to themselves. */
+/** Converts anything thrown into an error response. Server errors are logged; the text of unknown errors is never sent. */
 export const errorMapping =
   (logger: Logger): GatewayMiddleware =>
   async (ctx, next) => {
@@ -17,7 +17,7 @@ export const errorMapping =
         logger.error({ requestId: ctx.state.requestId, code: error.code, err: error.cause ?? error }, 'request failed')
       }
       if (ctx.res.headersSent || ctx.respond === false) {
-        // Half an answer is out: breaking it off is the only way left to say that it is not whole.
+        // Part of the response was sent, so closing the connection is the only way to signal that it is incomplete.
         ctx.respond = false
         ctx.res.destroy()
         return

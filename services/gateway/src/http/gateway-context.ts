@@ -1,13 +1,13 @@
 import type { Middleware, ParameterizedContext } from 'koa'
 
-/** What the middleware leaves for those after it. */
+/** State that the middleware sets for the routes. */
 export type GatewayState = {
   requestId: string
-  /** The parsed JSON body; `{}` where there was none. Checked against nothing yet. */
+  /** The parsed JSON body, not validated; `{}` if the request had none. */
   json: unknown
 }
 
 export type GatewayMiddleware = Middleware<GatewayState>
 
-/** A request on its way through the gateway; `params` are the decoded parts of the path. */
+/** A request in a route; `params` are the decoded path parameters. */
 export type GatewayContext = ParameterizedContext<GatewayState, { params: Record<string, string> }>

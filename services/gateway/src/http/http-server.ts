@@ -2,19 +2,19 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { BridgeError } from '@codex-bridge/contracts'
 
-/** Bounds for clients that are slow to say what they want, in milliseconds. Answers may take as long as they like. */
+/** Limits for clients that send slowly, in milliseconds. Responses have no limit. */
 const HEADERS_TIMEOUT_MS = 20_000
 const REQUEST_TIMEOUT_MS = 120_000
-/** Longer than common proxies keep idle connections, so that they close them first and no request meets a closing one. */
+/** Longer than common proxies keep idle connections: the proxy closes them first, so no request meets a closing connection. */
 const KEEP_ALIVE_MS = 65_000
 const WRITE_BUFFER_BYTES = 64 * 1024
-/** Requests under way have so long to end when the process stops, in milliseconds. */
+/** How long open requests may take to finish when the server stops, in milliseconds. */
 const STOP_GRACE_MS = 10_000
 const IDLE_CHECK_MS = 20
 
 export type HttpServer = { host: string; port: number; stop(): Promise<void> }
 
-/** Serves on an address; resolves when it listens. @throws when the address is taken or not ours */
+/** Starts a server; resolves when it listens. @throws Error when the address is in use or not local */
 export const serveHttp = async (handle: RequestListener, address: { host: string; port: number }): Promise<HttpServer> => {
   const server = createServer(
     {
@@ -24,7 +24,7 @@ export const serveHttp = async (handle: RequestListener, address: { host: string
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
       highWaterMark: WRITE_BUFFER_BYTES,
-      // The Host guard answers requests without one, in the contract's words.
+      // The host guard rejects requests without a Host header, with an error body of the API.
       requireHostHeader: false,
     },
     handle,
@@ -41,20 +41,20 @@ export const serveHttp = async (handle: RequestListener, address: { host: string
   return { host: bound.address, port: bound.port, stop: () => close(server) }
 }
 
-/** What the parser refuses never becomes a request; it still gets an answer it can read. */
+/** Answers what the HTTP parser rejects: such a request never reaches the application. */
 const refuse = (error: NodeJS.ErrnoException, socket: Socket): void => {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy()
     return
   }
-  const message = error.code === 'HPE_HEADER_OVERFLOW' ? 'The headers are too large' : 'This is not an HTTP request'
+  const message = error.code === 'HPE_HEADER_OVERFLOW' ? 'The request headers are too large' : 'The request is not valid HTTP'
   const body = JSON.stringify(new BridgeError('validation_error', message).toBody())
   socket.end(
     `HTTP/1.1 400 Bad Request\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   )
 }
 
-/** Takes no more connections and waits for the requests under way; kept-alive connections go as they fall idle. */
+/** Stops accepting connections and waits for open requests. Keep-alive connections are closed as they become idle. */
 const close = (server: Server): Promise<void> =>
   new Promise((resolve) => {
     const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS)

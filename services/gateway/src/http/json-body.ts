@@ -3,18 +3,18 @@ import { BridgeError } from '@codex-bridge/contracts'
 import { koaBody } from 'koa-body'
 import type { GatewayMiddleware } from './gateway-context.ts'
 
-/** Deeper bodies fit no schema of ours and cost stack in everything that walks them. */
+/** No schema of the API nests deeper, and deeper values cost stack wherever they are walked. */
 const MAX_DEPTH = 64
 
 const JSON_TYPE = /^application\/json\s*(;.*)?$/i
 
-/** Lets a request pass without a body, or with one that says it is plain JSON. */
+/** Accepts requests without a body or with uncompressed JSON. @throws BridgeError `unsupported_media_type` */
 export const contentTypeCheck = (): GatewayMiddleware => (ctx, next) => {
   if (hasBody(ctx.req)) {
     if (!JSON_TYPE.test(ctx.get('content-type').trim())) throw new BridgeError('unsupported_media_type')
     const encoding = ctx.get('content-encoding')
     if (encoding !== '' && encoding !== 'identity') {
-      throw new BridgeError('unsupported_media_type', 'Bodies are sent without a content-encoding')
+      throw new BridgeError('unsupported_media_type', 'The request body must be sent without a content encoding')
     }
   }
   return next()
@@ -23,7 +23,10 @@ export const contentTypeCheck = (): GatewayMiddleware => (ctx, next) => {
 const hasBody = (request: IncomingMessage): boolean =>
   request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0
 
-/** Parses JSON bodies into `state.json`. Bad JSON, bad UTF-8, too many bytes and too much nesting are refused, each by name. */
+/**
+ * Parses a JSON body into `state.json`; `{}` without a body.
+ * @throws BridgeError `invalid_json` also for invalid UTF-8, `body_too_large`, `validation_error` for excessive nesting
+ */
 export const jsonBody = (limitBytes: number): GatewayMiddleware => {
   const parse = koaBody({
     json: true,
@@ -35,7 +38,7 @@ export const jsonBody = (limitBytes: number): GatewayMiddleware => {
     text: false,
     parsedMethods: ['POST', 'PUT', 'PATCH', 'DELETE'] as never,
     onError: (error, ctx) => {
-      // What is left of the body is not read, so the connection cannot carry another request.
+      // The rest of the body is not read, so the connection cannot carry another request.
       ctx.set('Connection', 'close')
       throw parsingFailure(error)
     },
@@ -45,7 +48,7 @@ export const jsonBody = (limitBytes: number): GatewayMiddleware => {
     if (!hasBody(ctx.req)) return next()
     const isUtf8 = watchEncoding(ctx.req)
     await parse(ctx as never, async () => {
-      if (!isUtf8()) throw new BridgeError('invalid_json', 'The body is not UTF-8')
+      if (!isUtf8()) throw new BridgeError('invalid_json', 'The request body is not valid UTF-8')
       const { body } = ctx.request as { body?: unknown }
       if (isDeeperThan(body, MAX_DEPTH)) {
         throw new BridgeError('validation_error', undefined, {
@@ -66,9 +69,10 @@ const parsingFailure = (error: Error): BridgeError => {
   return BridgeError.from(error)
 }
 
-const reasonOf = (error: Error): string => (error instanceof SyntaxError ? `The body is not JSON: ${error.message}` : 'The body broke off')
+const reasonOf = (error: Error): string =>
+  error instanceof SyntaxError ? `The request body is not valid JSON: ${error.message}` : 'The request body ended early'
 
-/** The parser replaces bad bytes without a word; a prompt must not be altered so. */
+/** Detects invalid UTF-8: the parser silently replaces invalid bytes, which would alter a prompt. */
 const watchEncoding = (request: IncomingMessage): (() => boolean) => {
   const decoder = new TextDecoder('utf-8', { fatal: true })
   let valid = true
@@ -84,7 +88,7 @@ const watchEncoding = (request: IncomingMessage): (() => boolean) => {
   return () => valid
 }
 
-/** Walks level by level, so that depth costs no stack. */
+/** Walks level by level, so that deep values need no stack. */
 const isDeeperThan = (value: unknown, limit: number): boolean => {
   let level: unknown[] = [value]
   for (let depth = 0; level.length > 0; depth += 1) {

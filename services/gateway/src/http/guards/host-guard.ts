@@ -13,15 +13,15 @@ const bare = (host: string): string =>
     .replace(/^\[|\]$/g, '')
     .replace(/\.$/, '')
 
-/** The name or address in a Host header, without its port; undefined for anything that is neither. */
+/** The lower-case host name or address of a Host header, without the port; undefined if malformed. */
 export const hostNameOf = (header: string): string | undefined => {
   const name = HOST_HEADER.exec(header)?.[1]
   return name === undefined ? undefined : bare(name)
 }
 
 /**
- * True when the Host header names this bridge. On a wildcard bind the address the connection came in on counts too: an
- * address cannot be rebound, only a name can.
+ * True if the Host header names this bridge. With a wildcard bind, the address that the connection arrived on is accepted too: DNS
+ * rebinding works with names, not with addresses.
  */
 export const isHostAllowed = (header: string, rules: HostRules, localAddress?: string): boolean => {
   const name = hostNameOf(header)
@@ -32,12 +32,12 @@ export const isHostAllowed = (header: string, rules: HostRules, localAddress?: s
   return localAddress !== undefined && bare(localAddress.replace(/^::ffff:/, '')) === name
 }
 
-/** Refuses requests whose Host is not this bridge: a page whose name was rebound to this address sends its own name. */
+/** Guards against DNS rebinding: a page whose name was rebound to this address still sends its own name. */
 export const hostGuard =
   (rules: HostRules): GatewayMiddleware =>
   (ctx, next) => {
     if (!isHostAllowed(ctx.req.headers.host ?? '', rules, ctx.req.socket.localAddress)) {
-      throw new BridgeError('host_forbidden', 'Host is not one of this bridge; name it in BRIDGE_ALLOWED_HOSTS if it should be')
+      throw new BridgeError('host_forbidden', 'The Host header is not one this bridge serves. To allow it, add it to BRIDGE_ALLOWED_HOSTS')
     }
     return next()
   }

@@ -7,10 +7,10 @@ const ALLOWED_METHODS = 'GET, POST, PATCH, DELETE'
 const ALLOWED_HEADERS = 'content-type, idempotency-key, last-event-id, x-request-id'
 const EXPOSED_HEADERS = 'x-command-id, x-request-id, retry-after'
 
-/** `absent`: no browser page sent it. `same`: this bridge's own pages. `listed`: an allowed origin. */
+/** `absent`: not sent by a web page. `same`: a page of this bridge. `listed`: a page of an allowed origin. */
 export type OriginVerdict = 'absent' | 'same' | 'listed' | 'foreign'
 
-/** Judges where a request comes from by `Origin`, and by `Sec-Fetch-Site` for requests that carry no Origin. */
+/** Classifies the sender of a request by `Origin`, or by `Sec-Fetch-Site` if there is no Origin. */
 export const judgeOrigin = (headers: IncomingHttpHeaders, method: string, allowedOrigins: readonly string[]): OriginVerdict => {
   const { origin } = headers
   if (origin !== undefined) {
@@ -18,7 +18,7 @@ export const judgeOrigin = (headers: IncomingHttpHeaders, method: string, allowe
     return isSameOrigin(origin, headers.host ?? '') && headers['sec-fetch-site'] !== 'cross-site' ? 'same' : 'foreign'
   }
   if (headers['sec-fetch-site'] !== 'cross-site') return 'absent'
-  // Following a link to this bridge is no attack: the other page cannot read what comes, and reading changes nothing.
+  // Following a link is harmless: the linking page cannot read the response, and a read changes nothing.
   const isNavigation = headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document'
   return isNavigation && (method === 'GET' || method === 'HEAD') ? 'absent' : 'foreign'
 }
@@ -32,7 +32,7 @@ const isSameOrigin = (origin: string, host: string): boolean => {
   }
 }
 
-/** Refuses requests of foreign pages and answers the preflights of allowed ones. */
+/** Rejects requests from foreign pages and answers CORS preflights of allowed origins. */
 export const originGuard =
   (allowedOrigins: readonly string[]): GatewayMiddleware =>
   (ctx, next) => {

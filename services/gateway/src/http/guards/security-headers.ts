@@ -10,7 +10,7 @@ const HEADERS = {
   'Cache-Control': 'no-store',
 }
 
-/** Answers are data: nothing in them may run, be framed or be kept. Routes that serve pages loosen what they need. */
+/** Responses are data: they must not run scripts, be framed or be cached. Routes that serve a page relax what they need. */
 export const securityHeaders = (): GatewayMiddleware => (ctx, next) => {
   ctx.set(HEADERS)
   return next()
