@@ -23,6 +23,7 @@ export {
   type ProcessInfo,
   readEnvironment,
 } from './processes/process-list.ts'
+export { seededRandom } from './seeded-random.ts'
 export { type NatsInfo, type NatsOptions, type NatsServer, readNatsInfo, startNats } from './servers/nats-server.ts'
 export { type RedisOptions, type RedisServer, startRedis } from './servers/redis-server.ts'
 export type { ServerControl } from './servers/server-control.ts'

@@ -11,19 +11,18 @@ import {
   OwnedAggregate,
   publishDelta,
   readLatest,
-  serveLane,
+  serveSubject,
 } from '@codex-bridge/bus'
 import {
   type Approval,
   BridgeError,
   type BridgeEvent,
   type LaneState,
-  type RequestOf,
   type RunnerInfo,
-  type Runners,
+  type RunnerRequest,
   type SessionReply,
+  SessionRequests,
   type SessionState,
-  Sessions,
   type StatusReason,
   subjects,
 } from '@codex-bridge/contracts'
@@ -96,12 +95,12 @@ export class Runner {
   }
 
   /** Takes a lane and brings its session up; the live one is answered as it is. @throws BridgeError */
-  claim({ lane }: RequestOf<typeof Runners.claim>): Promise<SessionReply> {
+  claim({ lane }: RunnerRequest<'claim'>): Promise<SessionReply> {
     return this.#take(lane, 'start')
   }
 
   /** Takes a lane whose owner is gone: settles what that left open, then resumes by policy. @throws BridgeError */
-  recover({ lane }: RequestOf<typeof Runners.recover>): Promise<SessionReply> {
+  recover({ lane }: RunnerRequest<'recover'>): Promise<SessionReply> {
     return this.#take(lane, 'recover')
   }
 
@@ -245,10 +244,10 @@ export class Runner {
 
   #serve(session: LaneSession) {
     const { bus, logger } = this.#options
-    return serveLane(
+    return serveSubject(
       bus,
-      session.laneId,
-      Sessions,
+      `lane.cmd.session.${session.laneId}`,
+      SessionRequests,
       {
         status: () => session.reply(),
         prompt: (request) => session.prompt(request),
@@ -257,7 +256,7 @@ export class Runner {
         stop: (request) => session.stop(request),
         call: (request) => session.call(request),
       },
-      { observe: logServed(logger) },
+      { observe: logServed(logger), queue: 'owner' },
     )
   }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EventLog, JsonBucket } from '@codex-bridge/bus'
 import { BUCKETS } from '@codex-bridge/contracts'
-import { answer, waitFor } from '@codex-bridge/testkit'
+import { answer, seededRandom, waitFor } from '@codex-bridge/testkit'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { DispatcherRig, eventIdOf, firstSeenPerLane, idsPerEvent, missing } from './support/dispatcher-fixture.ts'
 
@@ -45,10 +45,11 @@ describe('when something dies', () => {
       rig.receiver.on(path, answer.delay(4))
       await rig.create(path)
     }
+    const random = seededRandom('dispatcher restarts')
     const traffic = keepEmitting(rig)
     let restarts = 0
     for (; restarts < 5; restarts += 1) {
-      await sleep(300 + Math.random() * 300)
+      await sleep(300 + random() * 300)
       const [victim] = rig.dispatchers.splice(0)
       victim?.kill('SIGKILL')
       await victim?.exited

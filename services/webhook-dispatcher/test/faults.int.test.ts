@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { JsonBucket } from '@codex-bridge/bus'
 import { BUCKETS } from '@codex-bridge/contracts'
-import { answer, waitFor } from '@codex-bridge/testkit'
+import { answer, seededRandom, waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { DispatcherRig, eventIdOf, firstSeenPerLane, idsPerEvent } from './support/dispatcher-fixture.ts'
 
@@ -37,8 +37,9 @@ describe('endpoints that fail', () => {
 
   it('hold up their lane and no other lane', async () => {
     const lanes = ['lane-a', 'lane-b', 'lane-c']
+    const random = seededRandom('answer delays')
     rig.receiver.on('/ordered', {
-      choose: ({ json }, nth) => ((json as { laneId: string }).laneId === 'lane-b' && nth < 12 ? bad : answer.delay(Math.random() * 5)),
+      choose: ({ json }, nth) => ((json as { laneId: string }).laneId === 'lane-b' && nth < 12 ? bad : answer.delay(random() * 5)),
     })
     const webhook = await rig.create('/ordered')
     const sent = new Map<string, string[]>(lanes.map((lane) => [lane, []]))

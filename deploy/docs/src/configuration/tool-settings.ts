@@ -43,11 +43,13 @@ export const TestEnvironment = Type.Object({
   BRIDGE_TEST_CODEX_BIN: Type.Optional(Type.String({ description: 'Codex binary to test with. Without it: the pinned one.' })),
   BRIDGE_TEST_NATS_URL: Type.Optional(Type.String({ description: 'NATS server for tests that do not need one of their own.' })),
   BRIDGE_TEST_REDIS_URL: Type.Optional(Type.String({ description: 'Redis server for tests that do not need one of their own.' })),
+  TEST_SEED: Type.Optional(
+    Type.Integer({ description: 'Seed of random input; a failing test prints it. Without it: another one for every run.' }),
+  ),
   BRIDGE_TEST_CONTAINERS: Type.Enum(['0', '1'], {
     default: '0',
     description: '`1` starts servers as containers even when local binaries exist.',
   }),
-  CHAOS_SEED: Type.Optional(Type.Integer({ description: 'Seed of the tests that kill processes at random, to repeat a run.' })),
   MODEL_PACE_MS: Type.Integer({ default: 0, description: 'Pause between the parts of an answer of the scripted model.' }),
   MODEL_EXIT_ON_STDIN_CLOSE: Type.Enum(['0', '1'], {
     default: '0',

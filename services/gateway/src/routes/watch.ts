@@ -1,12 +1,18 @@
-import { EmptyBody, Registry, validator, WatchStart } from '@codex-bridge/contracts'
+import { EmptyBody, subjects, validator, WatchStart } from '@codex-bridge/contracts'
 import { answerText } from '../http/answers.ts'
-import type { RouteModule } from './gateway-router.ts'
+import type { RouteHandler, RouteModule } from './gateway-router.ts'
 
+const registry = (verb: string) => subjects.command('registry', verb)
 const checkStart = validator(WatchStart)
 const checkEmpty = validator(EmptyBody)
 
 /** The watcher: notices what happens to the threads of lanes outside the bridge. */
 export const watchRoutes: RouteModule = (mount, bus) => {
+  const command =
+    (verb: 'watch-start' | 'watch-stop' | 'watch-tick', check: (body: unknown) => object): RouteHandler =>
+    async (ctx) =>
+      answerText(ctx, 200, await bus.command(registry(verb), check(ctx.state.json)))
+
   /**
    * @openapi
    * /watch/status:
@@ -17,7 +23,7 @@ export const watchRoutes: RouteModule = (mount, bus) => {
    *       200: { description: The watcher, content: { application/json: { schema: { $ref: '#/components/schemas/WatchStatus' } } } }
    *       503: { $ref: '#/components/responses/Unavailable' }
    */
-  mount('get', '/watch/status', async (ctx) => answerText(ctx, 200, await bus.read(Registry.watchStatus, {})))
+  mount('get', '/watch/status', async (ctx) => answerText(ctx, 200, await bus.read(registry('watch-status'), {})))
 
   /**
    * @openapi
@@ -36,7 +42,7 @@ export const watchRoutes: RouteModule = (mount, bus) => {
    *       415: { $ref: '#/components/responses/MediaType' }
    *       503: { $ref: '#/components/responses/Unavailable' }
    */
-  mount('post', '/watch/start', async (ctx) => answerText(ctx, 200, await bus.command(Registry.watchStart, checkStart(ctx.state.json))))
+  mount('post', '/watch/start', command('watch-start', checkStart))
 
   /**
    * @openapi
@@ -49,7 +55,7 @@ export const watchRoutes: RouteModule = (mount, bus) => {
    *       400: { $ref: '#/components/responses/BadRequest' }
    *       503: { $ref: '#/components/responses/Unavailable' }
    */
-  mount('post', '/watch/stop', async (ctx) => answerText(ctx, 200, await bus.command(Registry.watchStop, checkEmpty(ctx.state.json))))
+  mount('post', '/watch/stop', command('watch-stop', checkEmpty))
 
   /**
    * @openapi
@@ -62,5 +68,5 @@ export const watchRoutes: RouteModule = (mount, bus) => {
    *       400: { $ref: '#/components/responses/BadRequest' }
    *       503: { $ref: '#/components/responses/Unavailable' }
    */
-  mount('post', '/watch/tick', async (ctx) => answerText(ctx, 200, await bus.command(Registry.watchTick, checkEmpty(ctx.state.json))))
+  mount('post', '/watch/tick', command('watch-tick', checkEmpty))
 }

@@ -8,8 +8,7 @@ import {
   type LaneState,
   MAX_MESSAGE_BYTES,
   matchesAnyPattern,
-  type Registry,
-  type RequestOf,
+  type RegistryRequest,
   type Session,
   type SessionState,
   subjects,
@@ -60,7 +59,7 @@ export class LaneQueries {
     return JSON.parse((await this.sessionText(laneId, minSeq)).text) as Session
   }
 
-  async lanes(query: RequestOf<typeof Registry.listLanes>): Promise<RawJson> {
+  async lanes(query: RegistryRequest<'list-lanes'>): Promise<RawJson> {
     await this.caughtUp(query.minSeq ?? 0)
     const { filter } = query
     const accepts = filter ? { accepts: (text: string) => passesFilter(JSON.parse(text) as Lane, filter) } : {}
@@ -77,7 +76,7 @@ export class LaneQueries {
    * readable until they are purged.
    * @throws BridgeError `lane_not_found`
    */
-  async events(query: RequestOf<typeof Registry.laneEvents>): Promise<{ events: BridgeEvent[]; nextCursor: string | null }> {
+  async events(query: RegistryRequest<'lane-events'>): Promise<{ events: BridgeEvent[]; nextCursor: string | null }> {
     const [{ lastSeq }, last] = await Promise.all([this.#log.extent(), this.#log.last(query.laneId, 'lane')])
     if (!last) throw new BridgeError('lane_not_found', `No lane ${query.laneId}`)
     const events: BridgeEvent[] = []

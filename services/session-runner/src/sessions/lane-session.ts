@@ -4,9 +4,8 @@ import {
   type Approval,
   BridgeError,
   type LaneState,
-  type RequestOf,
   type SessionReply,
-  type Sessions,
+  type SessionRequest,
   type StatusReason,
   type ThreadSummary,
 } from '@codex-bridge/contracts'
@@ -199,22 +198,22 @@ export class LaneSession {
     }
   }
 
-  prompt(request: RequestOf<typeof Sessions.prompt>) {
+  prompt(request: SessionRequest<'prompt'>) {
     return this.#live().prompt(request)
   }
 
-  steer(request: RequestOf<typeof Sessions.steer>) {
+  steer(request: SessionRequest<'steer'>) {
     return this.#live().steer(request)
   }
 
-  async interrupt(request: RequestOf<typeof Sessions.interrupt>) {
+  async interrupt(request: SessionRequest<'interrupt'>) {
     const receipt = await this.#live().interrupt(request)
     if (this.#record.state.activeTurn) this.#stalled.endUnlessOver(receipt.turnId)
     return receipt
   }
 
   /** An app-server call on this session's process. @throws BridgeError */
-  async call({ method, params }: RequestOf<typeof Sessions.call>): Promise<unknown> {
+  async call({ method, params }: SessionRequest<'call'>): Promise<unknown> {
     this.#live()
     const { rpcTimeoutMs: timeoutMs, originators } = this.#options
     const call = { method, params, timeoutMs, reload: () => this.#reload() }
@@ -222,7 +221,7 @@ export class LaneSession {
   }
 
   /** Ends the session: interrupts the turn, ends the process, says so in the log. Repeating it waits for the same end. */
-  stop({ commandId }: RequestOf<typeof Sessions.stop>): Promise<SessionReply> {
+  stop({ commandId }: SessionRequest<'stop'>): Promise<SessionReply> {
     this.#stopping ??= this.#shutDown('session_stopped', (state) => stopped(state, 'command', null, commandId))
     return this.#stopping
   }

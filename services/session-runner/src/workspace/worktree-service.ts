@@ -5,8 +5,7 @@ import {
   BridgeError,
   type LaneState,
   type LaneWorktree,
-  type RequestOf,
-  type Runners,
+  type RunnerRequest,
   type WorktreeOutcome,
   type WorktreePlan,
 } from '@codex-bridge/contracts'
@@ -32,7 +31,7 @@ export type WorktreeKeeperOptions = {
   logger: Logger
 }
 
-type LaneRequest = RequestOf<typeof Runners.createWorktree>
+type LaneRequest = RunnerRequest<'create-worktree'>
 
 const LEASE_RETRY_MS = 100
 
@@ -47,7 +46,7 @@ export class WorktreeService {
   }
 
   /** @throws BridgeError `worktree_blocked`, `validation_error` (branch) */
-  async plan({ laneId, repoRoot, branch }: RequestOf<typeof Runners.planWorktree>): Promise<WorktreePlan> {
+  async plan({ laneId, repoRoot, branch }: RunnerRequest<'plan-worktree'>): Promise<WorktreePlan> {
     const repository = await this.#open(repoRoot)
     const { folder, workspaces } = this.#options
     const parent = isAbsolute(folder) ? folder : resolve(repository.root, folder)

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { BridgeEvent } from '@codex-bridge/contracts'
 import type { ProcessName } from '@codex-bridge/local'
+import { seededRandom } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Rig, startRig } from '../support/bridge-fixture.ts'
 import { Lanes } from '../support/lanes-fixture.ts'
@@ -22,17 +23,6 @@ const ROUNDS: ProcessName[][] = [
 /** Prompts are sent within this time of a round, and the killing happens within it too. */
 const SPREAD_MS = 220
 
-const seed = Number(process.env['CHAOS_SEED'] ?? Date.now() % 1_000_000)
-
-/** A small generator, so that a run can be repeated by its seed. */
-const randomFrom = (start: number): (() => number) => {
-  let state = start >>> 0
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return state / 2 ** 32
-  }
-}
-
 let rig: Rig
 let lanes: Lanes
 let observers: Observers
@@ -50,7 +40,7 @@ afterAll(async () => {
 })
 
 test('processes killed at any moment of a prompt: each prompt runs at most once and ends exactly once', async () => {
-  const random = randomFrom(seed)
+  const random = seededRandom('kills')
   const keys: { laneId: string; key: string }[] = []
   const ends: Record<string, number> = {}
   let tries = 0
@@ -77,10 +67,10 @@ test('processes killed at any moment of a prompt: each prompt runs at most once 
     process.stdout.write(`round ${round}, ${victims.join(' and ')}: ${Math.round(performance.now() - startedAt)} ms\n`)
   }
   const asked = keys.map(({ key }) => rig.model.requests.filter(({ prompt }) => prompt.startsWith(`${key}.`)).length)
-  expect(Math.max(...asked), `model requests per prompt with seed ${seed}: ${asked}`).toBeLessThanOrEqual(1)
+  expect(Math.max(...asked), `model requests per prompt: ${asked}`).toBeLessThanOrEqual(1)
   for (const { laneId, key } of keys) {
     const completions = (await lanes.events(laneId, 'lane.turn.completed')).filter(({ commandId }) => commandId === key)
-    expect(completions.length, `${key} with seed ${seed}`).toBe(1)
+    expect(completions.length, `${key}`).toBe(1)
     const [completion] = completions
     const said = rig.model.requests.some(({ prompt }) => prompt.startsWith(`${key}.`))
     if (completion?.payload['status'] === 'completed') expect(said, key).toBe(true)
@@ -90,7 +80,7 @@ test('processes killed at any moment of a prompt: each prompt runs at most once 
   await expectTruth(rig, lanes, LANES)
   for (const laneId of LANES) expect((await lanes.turn(laneId, '#say calm')).payload).toMatchObject({ status: 'completed' })
   process.stdout.write(
-    `${ROUNDS.flat().length} kills over ${keys.length} prompts, seed ${seed}: ${JSON.stringify(ends)}, ${tries} tries, ` +
+    `${ROUNDS.flat().length} kills over ${keys.length} prompts: ${JSON.stringify(ends)}, ${tries} tries, ` +
       `${asked.filter((count) => count === 0).length} prompts never reached the model; ${events} events, none lost, ` +
       `${repeated} deliveries repeated\n`,
   )
