@@ -1,6 +1,7 @@
 import type { BusRole, StoredEvent } from '@codex-bridge/contracts'
 import { type NatsOptions, type NatsServer, startNats, waitFor } from '@codex-bridge/testkit'
-import { type Bus, type BusOptions, connectBus } from '../src/connection/connection.ts'
+import { type Bus, connectBus } from '../src/bus.ts'
+import type { BusOptions } from '../src/connection/connection.ts'
 import { applyTopology } from '../src/server/topology.ts'
 
 /** A NATS server with the bridge's streams, and connections to it that are closed with it. */

@@ -1,14 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { AGGREGATES, type Aggregate, ApprovalRequests, BUCKETS, BUS_ROLES, type BusRole, STREAMS, subjects } from '@codex-bridge/contracts'
+import { AGGREGATES, type Aggregate, Approvals, BUCKETS, BUS_ROLES, type BusRole, STREAMS, subjects } from '@codex-bridge/contracts'
 import { findExecutable, freePort, waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Bus } from '../src/connection/connection.ts'
+import type { Bus } from '../src/bus.ts'
 import { followEvents, readLatest } from '../src/events/event-follower.ts'
 import { EventLog } from '../src/events/event-log.ts'
 import { subscribeLive } from '../src/events/live-feed.ts'
 import { LeaseTable } from '../src/leases/lease.ts'
 import { serve } from '../src/requests/endpoint.ts'
-import { requestJson } from '../src/requests/request.ts'
 import { renderServerConfig } from '../src/server/server-config.ts'
 import { verifyTopology } from '../src/server/topology.ts'
 import { JsonBucket } from '../src/storage/json-bucket.ts'
@@ -120,11 +119,11 @@ describe('with the rendered server configuration', () => {
   })
 
   it('the gateway can ask a service and hears the log live; its answers come by its own inbox', async () => {
-    const endpoints = await serve(as('approvals'), { name: 'approvals', version: '0.1.0', service: 'approvals' }, ApprovalRequests, {
-      list: ({ laneId }) => ({ laneId }),
+    const endpoints = await serve(as('approvals'), { name: 'approvals', version: '0.1.0' }, Approvals, {
+      list: () => ({ approvals: [], nextCursor: null }),
     })
     try {
-      expect(await requestJson(as('gateway'), subjects.command('approvals', 'list'), { laneId: 'a' })).toEqual({ laneId: 'a' })
+      expect(await as('gateway').call(Approvals.list, { laneId: 'a' })).toEqual({ approvals: [], nextCursor: null })
       const live: string[] = []
       const stop = subscribeLive(as('gateway'), ({ subject }) => live.push(subject))
       await as('gateway').nc.flush()

@@ -1,12 +1,13 @@
 import { AggregateStore, type Bus, type EventLog, readLatest, runReactor } from '@codex-bridge/bus'
 import {
   type Approval,
-  type ApprovalRequest,
+  type Approvals,
   type ApprovalsState,
   aggregateOf,
   BridgeError,
   type BridgeEvent,
   type LaneState,
+  type RequestOf,
   subjects,
 } from '@codex-bridge/contracts'
 import { fingerprint, type Logger, stampEvent } from '@codex-bridge/service-kit'
@@ -46,7 +47,7 @@ export class ApprovalService {
   }
 
   /** @throws BridgeError `lane_not_found` */
-  async list({ laneId }: ApprovalRequest<'list'>): Promise<{ approvals: Approval[]; nextCursor: null }> {
+  async list({ laneId }: RequestOf<typeof Approvals.list>): Promise<{ approvals: Approval[]; nextCursor: null }> {
     const [{ state }, event] = await Promise.all([this.#store.load(laneId), this.#options.log.last(laneId, 'lane')])
     const lane = event?.state as LaneState | undefined
     if (!lane || lane.deleted) throw new BridgeError('lane_not_found', `No lane ${laneId}`)
@@ -57,7 +58,7 @@ export class ApprovalService {
     }
   }
 
-  async decide(request: ApprovalRequest<'decide'>): Promise<Approval> {
+  async decide(request: RequestOf<typeof Approvals.decide>): Promise<Approval> {
     const now = new Date().toISOString()
     const { version } = await this.#store.transact(request.laneId, (current) => decideResolution(current, { ...request, now }))
     const approval = version.state?.ended.find(({ approvalId }) => approvalId === request.approvalId)
@@ -66,7 +67,7 @@ export class ApprovalService {
   }
 
   /** Asks a person by hand. @throws BridgeError `lane_not_found` */
-  async request({ commandId, body }: ApprovalRequest<'request'>): Promise<Approval> {
+  async request({ commandId, body }: RequestOf<typeof Approvals.request>): Promise<Approval> {
     const { laneId, source = 'runtime', reason = 'Asked by hand' } = body
     const lane = (await this.#options.log.last(laneId, 'lane'))?.state as LaneState | undefined
     if (!lane || lane.deleted) throw new BridgeError('lane_not_found', `No lane ${laneId}`)

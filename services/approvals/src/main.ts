@@ -1,5 +1,5 @@
 import { EventLog, runAsLeader, serve } from '@codex-bridge/bus'
-import { ApprovalRequests } from '@codex-bridge/contracts'
+import { Approvals } from '@codex-bridge/contracts'
 import { BRIDGE_VERSION, configOrExit, connectService, createContext, logServed, openLeases, runService } from '@codex-bridge/service-kit'
 import { ApprovalService } from './approval-service.ts'
 import { ApprovalsConfig } from './config.ts'
@@ -30,8 +30,8 @@ await runService(logger, async (started) => {
   })
   const endpoints = await serve(
     bus,
-    { name: 'approvals', version: BRIDGE_VERSION, service: 'approvals', metadata: { instance } },
-    ApprovalRequests,
+    { name: 'approvals', version: BRIDGE_VERSION, metadata: { instance } },
+    Approvals,
     {
       list: (request) => keeper.list(request),
       decide: (request) => keeper.decide(request),

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Bus, type Endpoints, serveSubject } from '@codex-bridge/bus'
-import { BridgeError, CodexRequests, type RunnerInfo, SessionRequests } from '@codex-bridge/contracts'
+import { type Bus, type Endpoints, serve } from '@codex-bridge/bus'
+import { BridgeError, Codex, type RunnerInfo } from '@codex-bridge/contracts'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { type Answers, type RunningGateway, refuse, serveRegistry, startBroker, startGateway } from './gateway-fixture.ts'
+import { type Answers, type RunningGateway, refuse, serveRegistry, serveSession, startBroker, startGateway } from './gateway-fixture.ts'
 
 let broker: Awaited<ReturnType<typeof startBroker>>
 let gateway: RunningGateway
 const endpoints: Endpoints[] = []
+const ABOUT = { name: 'session-runner', version: '0.1.0' }
 let lanes = 0
 
 beforeAll(async () => {
@@ -24,7 +25,7 @@ afterAll(async () => {
 const newLane = () => `lane-${++lanes}`
 const registry = async (answers: Answers) => endpoints.push(await serveRegistry(broker.bus, answers))
 const session = async (bus: Bus, laneId: string, handlers: Answers) => {
-  endpoints.push(serveSubject(bus, `lane.cmd.session.${laneId}`, SessionRequests, handlers as never))
+  endpoints.push(serveSession(bus, laneId, handlers))
   await bus.nc.flush()
 }
 const post = (path: string, body: unknown = undefined, headers = {}) => gateway.http.post<Record<string, unknown>>(path, body, headers)
@@ -34,26 +35,28 @@ describe('a turn command', () => {
     const laneId = newLane()
     await session(broker.bus, laneId, { steer: (request) => ({ got: request }) })
     const answer = await post(`/lanes/${laneId}/steer`, { input: 'x' }, { 'idempotency-key': 'k1' })
-    expect([answer.status, answer.body]).toEqual([202, { got: { commandId: 'k1', body: { input: 'x' } } }])
+    expect(answer.status).toBe(202)
+    expect(answer.body).toMatchObject({ got: { commandId: 'k1', body: { input: 'x' } } })
   })
 
   it('starts a session for a prompt to a lane without one, then prompts it', async () => {
     const laneId = newLane()
     const seen: unknown[] = []
     await registry({
-      'start-session': async (request) => {
+      startSession: async (request) => {
         seen.push(request)
         await session(broker.bus, laneId, { prompt: ({ commandId }: { commandId: string }) => ({ commandId, status: 'inProgress' }) })
         return { running: true }
       },
     })
     const answer = await post(`/lanes/${laneId}/prompt`, { input: 'x' }, { 'idempotency-key': 'k2' })
-    expect([answer.status, answer.body]).toEqual([202, { commandId: 'k2', status: 'inProgress' }])
+    expect(answer.status).toBe(202)
+    expect(answer.body).toMatchObject({ commandId: 'k2', status: 'inProgress' })
     expect(seen).toEqual([{ commandId: 'k2:wake', laneId }])
   })
 
   it('says why a session for a prompt cannot be', async () => {
-    await registry({ 'start-session': refuse('lane_not_found') })
+    await registry({ startSession: refuse('lane_not_found') })
     const answer = await post(`/lanes/${newLane()}/prompt`, { input: 'x' })
     expect([answer.status, answer.body['error']]).toEqual([404, 'lane_not_found'])
   })
@@ -61,7 +64,7 @@ describe('a turn command', () => {
   it.each(['steer', 'interrupt'])('%s needs a live session, and a lane', async (verb) => {
     const known = newLane()
     await registry({
-      'get-lane': ({ laneId }: { laneId: string }) => (laneId === known ? { laneId } : refuse('lane_not_found')()),
+      getLane: ({ laneId }: { laneId: string }) => (laneId === known ? { laneId } : refuse('lane_not_found')()),
     })
     const body = verb === 'steer' ? { input: 'x' } : undefined
     expect((await post(`/lanes/${known}/${verb}`, body)).body['error']).toBe('session_not_running')
@@ -71,8 +74,8 @@ describe('a turn command', () => {
   it('is sent again with the same id while the lane changes hands', async () => {
     const laneId = newLane()
     const ids: string[] = []
-    const fenced = serveSubject(broker.bus, `lane.cmd.session.${laneId}`, SessionRequests, {
-      interrupt: ({ commandId }) => {
+    const fenced = serveSession(broker.bus, laneId, {
+      interrupt: ({ commandId }: { commandId: string }) => {
         ids.push(commandId)
         throw new BridgeError('fenced')
       },
@@ -119,7 +122,7 @@ describe('a turn command', () => {
 
 describe('other requests', () => {
   it('a command whose owner is too late has an unknown outcome, a read fails', async () => {
-    await registry({ 'delete-lane': () => sleep(3000), 'get-lane': refuse('command_timeout') })
+    await registry({ deleteLane: () => sleep(3000), getLane: refuse('command_timeout') })
     const changed = await gateway.http.delete<Record<string, unknown>>('/lanes/a')
     expect([changed.status, changed.body['status'], changed.body['laneId']]).toEqual([202, 'unknown', 'a'])
     expect((await gateway.http.get('/lanes/a')).status).toBe(504)
@@ -132,9 +135,25 @@ describe('other requests', () => {
     expect(performance.now() - started).toBeLessThan(500)
   })
 
+  it.each([
+    ['a field of the wrong type', { seq: 'x' }],
+    ['a missing field', { seq: undefined }],
+  ])('a reply with %s is a fault of the bridge, and its content is not shown', async (_what, wrong) => {
+    await registry({ getLane: () => ({ title: 'hunter2', ...wrong }) })
+    const answer = await gateway.http.get<Record<string, unknown>>('/lanes/a')
+    expect([answer.status, answer.body['error']]).toEqual([500, 'internal_error'])
+    expect(answer.text).not.toContain('hunter2')
+  })
+
+  it('let a newer service reply with more fields', async () => {
+    await registry({ getLane: () => ({ laneId: 'a', addedLater: { deep: true } }) })
+    const answer = await gateway.http.get<Record<string, unknown>>('/lanes/a')
+    expect([answer.status, answer.body['laneId'], answer.body['addedLater']]).toEqual([200, 'a', { deep: true }])
+  })
+
   it('never show the text of an unknown failure', async () => {
     await registry({
-      'list-lanes': () => {
+      listLanes: () => {
         throw new Error('password is hunter2')
       },
     })
@@ -160,7 +179,7 @@ describe('health', () => {
     ...fields,
   })
   const runners = async (...infos: RunnerInfo[]) => {
-    for (const info of infos) endpoints.push(serveSubject(broker.bus, 'lane.cmd.codex', CodexRequests, { 'describe-runner': () => info }))
+    for (const info of infos) endpoints.push(await serve(broker.bus, ABOUT, Codex, { describeRunner: () => info }, { everyone: true }))
     await broker.bus.nc.flush()
   }
   type Health = {
@@ -179,7 +198,7 @@ describe('health', () => {
       runner({ runnerId: 'session-runner-2', codexVersion: '0.170.0', codexVersions: ['0.170.0'], login: 'missing' }),
     )
     const { services, runners: found, codex, problems, status } = await health()
-    expect(services['lane-registry']).toEqual({ lanes: 3, lag: 1200, status: 'ok', instances: 1 })
+    expect(services['lane-registry']).toMatchObject({ lanes: 3, lag: 1200, status: 'ok', instances: 1 })
     expect(services['session-runner']).toMatchObject({ instances: 2 })
     expect(found.map(({ runnerId }) => runnerId)).toEqual(['session-runner-1', 'session-runner-2'])
     expect(codex).toMatchObject({ version: '0.169.0', appServer: 'ok', login: 'logged_in', mixedVersions: true })

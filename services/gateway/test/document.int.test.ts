@@ -1,19 +1,19 @@
 import { readFileSync } from 'node:fs'
-import { type Bus, type Endpoints, serveSubject } from '@codex-bridge/bus'
-import { ApprovalRequests, RegistryRequests, SessionRequests, WebhookRequests } from '@codex-bridge/contracts'
-import type { TSchema } from 'typebox'
+import type { Bus, Endpoints } from '@codex-bridge/bus'
+import { Approvals, Registry, Sessions, Webhooks } from '@codex-bridge/contracts'
 import { Compile } from 'typebox/compile'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type RunningGateway, serveApprovals, serveRegistry, serveWebhooks, startBroker, startGateway } from './gateway-fixture.ts'
+import {
+  type RunningGateway,
+  serveApprovals,
+  serveRegistry,
+  serveSession,
+  serveWebhooks,
+  startBroker,
+  startGateway,
+} from './gateway-fixture.ts'
+import { type Schema, sampleOf } from './schema-sample.ts'
 
-type Schema = TSchema & {
-  $ref?: string
-  type?: string
-  properties?: Record<string, Schema>
-  required?: string[]
-  additionalProperties?: unknown
-  items?: Schema
-}
 type Parameter = { $ref?: string; name: string; in: 'path' | 'query' | 'header'; schema: Schema; required?: boolean }
 type Operation = {
   tags: string[]
@@ -40,13 +40,13 @@ let routes: Route[]
 const endpoints: Endpoints[] = []
 
 /** Answers every verb there is: what is tested is what gets that far. */
-const agree = (requests: object) => Object.fromEntries(Object.keys(requests).map((verb) => [verb, () => ({})]))
+const agree = (verbs: object) => Object.fromEntries(Object.keys(verbs).map((verb) => [verb, () => ({})]))
 
 const serveAll = async (bus: Bus): Promise<Endpoints[]> => [
-  await serveRegistry(bus, agree(RegistryRequests)),
-  await serveApprovals(bus, agree(ApprovalRequests)),
-  await serveWebhooks(bus, agree(WebhookRequests)),
-  serveSubject(bus, `lane.cmd.session.${LANE}`, SessionRequests, agree(SessionRequests) as never),
+  await serveRegistry(bus, agree(Registry)),
+  await serveApprovals(bus, agree(Approvals)),
+  await serveWebhooks(bus, agree(Webhooks)),
+  serveSession(bus, LANE, agree(Sessions)),
 ]
 
 const resolved = <T extends { $ref?: string }>(value: T): T => {
@@ -85,21 +85,7 @@ afterAll(async () => {
 
 const fits = (schema: Schema, value: unknown): boolean => Compile(whole(schema) as Schema).Check(value)
 
-const TEXTS = ['a', '1', 'true', '/a', '*', 'https://a.example', '2026-01-01T00:00:00Z', 'wh_1', 'apr_1']
 const WRONG = [{ wrong: [] }, 1.5, '', ' \n', 'ö'.repeat(5000), null, true]
-
-/** A value that fits a schema, made of what is required. */
-const sampleOf = (schema: Schema): unknown => {
-  if (schema.properties) {
-    return Object.fromEntries((schema.required ?? []).map((name) => [name, sampleOf(schema.properties?.[name] as Schema)]))
-  }
-  const choices = (schema as { enum?: unknown[] }).enum ?? []
-  const simple = [...choices, ...TEXTS, 1, true, {}, [], ...(schema.items ? [[sampleOf(schema.items)]] : [])].find((value) =>
-    fits(schema, value),
-  )
-  if (simple === undefined) throw new Error(`no sample of ${JSON.stringify(schema)}`)
-  return simple
-}
 
 const urlOf = (path: string, query: Record<string, string> = {}): string => {
   const filled = path.replaceAll(/\{(\w+)\}/g, (_all, name: string) => IDS[name] ?? 'x')

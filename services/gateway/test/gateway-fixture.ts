@@ -1,5 +1,5 @@
-import { applyTopology, type Bus, connectBus, type Endpoints, EventLog, serve } from '@codex-bridge/bus'
-import { ApprovalRequests, BridgeError, RegistryRequests, type StoredEvent, WebhookRequests } from '@codex-bridge/contracts'
+import { applyTopology, type Bus, connectBus, type Endpoints, EventLog, serve, serveLane } from '@codex-bridge/bus'
+import { Approvals, BridgeError, Registry, Sessions, type StoredEvent, type Verb, type VerbGroup, Webhooks } from '@codex-bridge/contracts'
 import { createLogger, stampEvent } from '@codex-bridge/service-kit'
 import { type ApiClient, api, type NatsServer, startNats } from '@codex-bridge/testkit'
 import { createApp } from '../src/app.ts'
@@ -9,8 +9,9 @@ import { createHealthProbe } from '../src/health/health-report.ts'
 import { type HttpServer, serveHttp } from '../src/http/http-server.ts'
 import type { GatewayRouter } from '../src/routes/gateway-router.ts'
 import { openStreams, type StreamService } from '../src/sse/stream-service.ts'
+import { sampleReply } from './schema-sample.ts'
 
-const SERVICE = { version: '0.1.0' }
+const VERSION = '0.1.0'
 
 /** A NATS server with the bridge's streams, and a connection of the tests. */
 export const startBroker = async (): Promise<{ nats: NatsServer; bus: Bus; stop: () => Promise<void> }> => {
@@ -77,16 +78,24 @@ export const startGateway = async (
 
 export type Answers = Record<string, (request: never) => unknown>
 
-/** Stands in for a service: answers the verbs of one command service with whatever a test says. */
-const serveVerbs = (bus: Bus, name: string, service: 'registry' | 'approvals' | 'webhooks', requests: object, answers: Answers) =>
-  serve(bus, { name, service, ...SERVICE }, requests as typeof RegistryRequests, answers as never)
+/** Completes what a test answers to a reply that fits the verb. */
+const complete = (verbs: VerbGroup, answers: Answers): never =>
+  Object.fromEntries(
+    Object.entries(answers).map(([name, answer]) => [
+      name,
+      async (request: never) => sampleReply(verbs[name] as Verb, await answer(request)),
+    ]),
+  ) as never
 
+/** Stands in for a service: answers its verbs with the fields a test gives. */
 export const serveRegistry = (bus: Bus, answers: Answers): Promise<Endpoints> =>
-  serveVerbs(bus, 'lane-registry', 'registry', RegistryRequests, answers)
+  serve(bus, { name: 'lane-registry', version: VERSION }, Registry, complete(Registry, answers))
 export const serveApprovals = (bus: Bus, answers: Answers): Promise<Endpoints> =>
-  serveVerbs(bus, 'approvals', 'approvals', ApprovalRequests, answers)
+  serve(bus, { name: 'approvals', version: VERSION }, Approvals, complete(Approvals, answers))
 export const serveWebhooks = (bus: Bus, answers: Answers): Promise<Endpoints> =>
-  serveVerbs(bus, 'webhook-dispatcher', 'webhooks', WebhookRequests, answers)
+  serve(bus, { name: 'webhook-dispatcher', version: VERSION }, Webhooks, complete(Webhooks, answers))
+export const serveSession = (bus: Bus, laneId: string, answers: Answers): Endpoints =>
+  serveLane(bus, laneId, Sessions, complete(Sessions, answers))
 
 export const refuse = (code: ConstructorParameters<typeof BridgeError>[0], details?: unknown) => (): never => {
   throw new BridgeError(code, undefined, { details })

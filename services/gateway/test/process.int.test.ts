@@ -41,7 +41,7 @@ describe('the process', () => {
     process.stdout.write(`append to client: p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms\n`)
     expect(p50).toBeLessThan(20)
     const slow = await serveRegistry(broker.bus, {
-      'list-lanes': () => new Promise((resolve) => setTimeout(resolve, 500, { lanes: [], nextCursor: null })),
+      listLanes: () => new Promise((resolve) => setTimeout(resolve, 500, { lanes: [], nextCursor: null })),
     })
     const inFlight = http.get('/lanes')
     await new Promise((resolve) => setTimeout(resolve, 100))

@@ -1,5 +1,5 @@
 import { type Bus, type Endpoints, serve } from '@codex-bridge/bus'
-import { RegistryRequests } from '@codex-bridge/contracts'
+import { Registry } from '@codex-bridge/contracts'
 import { BRIDGE_VERSION, type Logger, logServed } from '@codex-bridge/service-kit'
 import type { RunnerSurvey } from './watch/runner-survey.ts'
 import type { ThreadWatcher } from './watch/thread-watcher.ts'
@@ -10,14 +10,14 @@ export type LeaderParts = { bus: Bus; watcher: ThreadWatcher; survey: RunnerSurv
 export const serveLeader = ({ bus, watcher, survey, logger, instance }: LeaderParts): Promise<Endpoints> =>
   serve(
     bus,
-    { name: 'lane-registry-leader', version: BRIDGE_VERSION, service: 'registry', metadata: { instance } },
-    RegistryRequests,
+    { name: 'lane-registry-leader', version: BRIDGE_VERSION, metadata: { instance } },
+    Registry,
     {
-      'watch-status': () => watcher.status(),
-      'watch-start': (request) => watcher.start(request),
-      'watch-stop': () => watcher.stop(),
-      'watch-tick': () => watcher.tick(),
-      'running-codex': (request) => survey.running(request),
+      watchStatus: () => watcher.status(),
+      watchStart: (request) => watcher.start(request),
+      watchStop: () => watcher.stop(),
+      watchTick: () => watcher.tick(),
+      runningCodex: (request) => survey.running(request),
     },
     { observe: logServed(logger) },
   )

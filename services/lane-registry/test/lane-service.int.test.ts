@@ -1,11 +1,11 @@
-import { type Endpoints, serve, serveSubject } from '@codex-bridge/bus'
+import { type Endpoints, serve, serveLane } from '@codex-bridge/bus'
 import {
   BridgeError,
   type LaneState,
-  RunnerRequests,
+  Runners,
   type SessionReply,
-  SessionRequests,
   type SessionState,
+  Sessions,
   type TurnReceipt,
 } from '@codex-bridge/contracts'
 import { newCommandId } from '@codex-bridge/service-kit'
@@ -29,18 +29,18 @@ class RunnerOnTheBus {
   readonly #endpoints: Endpoints[] = []
 
   async open(): Promise<void> {
-    const about = { name: 'runner', version: '0.1.0', service: 'runner' } as const
+    const about = { name: 'runner', version: '0.1.0' }
     const take = (verb: 'claim' | 'recover', lane: LaneState) => this.#take(verb, lane)
     this.#endpoints.push(
-      await serve(rig.bus, about, RunnerRequests, {
+      await serve(rig.bus, about, Runners, {
         claim: ({ lane }) => take('claim', lane),
         recover: ({ lane }) => take('recover', lane),
-        'plan-worktree': ({ laneId, branch }) => {
+        planWorktree: ({ laneId, branch }) => {
           this.asked.push('plan-worktree')
           return { path: `/srv/worktrees/${laneId}`, branch: branch ?? laneId, branchCreated: true, base: 'abc' }
         },
-        'create-worktree': ({ worktree }) => this.#worktree('create-worktree', worktree),
-        'remove-worktree': ({ worktree: { path, branch } }) =>
+        createWorktree: ({ worktree }) => this.#worktree('create-worktree', worktree),
+        removeWorktree: ({ worktree: { path, branch } }) =>
           this.#worktree('remove-worktree', { path, branch, removed: true, reason: null, branchDeleted: true, branchReason: null }),
       }),
     )
@@ -68,7 +68,7 @@ class RunnerOnTheBus {
     const type = verb === 'claim' ? 'lane.session.started' : 'lane.session.recovered'
     await say(rig, laneId, type, { phase: 'live', threadId: `thread-${laneId}` })
     this.#endpoints.push(
-      serveSubject(rig.bus, `lane.cmd.session.${laneId}`, SessionRequests, {
+      serveLane(rig.bus, laneId, Sessions, {
         status: () => this.#reply(laneId),
         prompt: async ({ commandId }): Promise<TurnReceipt> => {
           const seq = await say(rig, laneId, 'lane.turn.requested', {})

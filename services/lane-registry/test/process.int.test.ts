@@ -1,6 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { requestJson } from '@codex-bridge/bus'
-import type { Lane } from '@codex-bridge/contracts'
+import { Registry, type RequestOf, type ServiceVerb } from '@codex-bridge/contracts'
 import { newCommandId } from '@codex-bridge/service-kit'
 import { type ManagedProcess, startProcess, waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -20,14 +19,14 @@ const startService = (): Promise<ManagedProcess> =>
     env: { NATS_URL: rig.nats.url, REDIS_URL: rig.redis.url, BRIDGE_LOG_LEVEL: 'info', BRIDGE_INSTANCE: 'registry-under-test' },
     readyWhen: (output) => output.includes('"msg":"ready"'),
   })
-const ask = <T>(verb: string, body: Record<string, unknown>): Promise<T> => requestJson<T>(rig.bus, `lane.cmd.registry.${verb}`, body, 5000)
-const status = async (laneId: string, minSeq: number) => (await ask<Lane>('get-lane', { laneId, minSeq })).status
+const ask = <V extends ServiceVerb>(verb: V, request: RequestOf<V>) => rig.bus.call(verb, request, { timeoutMs: 5000 })
+const status = async (laneId: string, minSeq: number) => (await ask(Registry.getLane, { laneId, minSeq })).status
 
 it('killed in the middle of work, the next run of the service tells every status, each once', async () => {
   const lanes = Array.from({ length: 6 }, (_, index) => `lane-${index}`)
   let service = await startService()
   try {
-    for (const laneId of lanes) await ask('create-lane', { commandId: newCommandId(), body: { laneId } })
+    for (const laneId of lanes) await ask(Registry.createLane, { commandId: newCommandId(), body: { laneId } })
     const ends = new Map<string, number>()
     for (let round = 0; round < 3; round += 1) {
       const writing = Promise.all(lanes.map(async (laneId) => ends.set(laneId, await runTurn(rig, laneId))))
@@ -35,7 +34,7 @@ it('killed in the middle of work, the next run of the service tells every status
       await service.exited
       await writing
       service = await startService()
-      await waitFor(() => ask<{ leading: boolean }>('health', {}).then(({ leading }) => leading), {
+      await waitFor(() => ask(Registry.health, {}).then(({ leading }) => leading), {
         timeoutMs: 20_000,
         describe: 'a leader',
       })
@@ -46,7 +45,7 @@ it('killed in the middle of work, the next run of the service tells every status
       expect(types.filter((type) => type === 'lane.completed')).toHaveLength(3)
       expect(types.filter((type) => type === 'lane.status.changed')).toHaveLength(6)
     }
-    const { lanes: listed } = await ask<{ lanes: Lane[] }>('list-lanes', { limit: 50 })
+    const { lanes: listed } = await ask(Registry.listLanes, { limit: 50 })
     expect(listed.map(({ laneId }) => laneId).sort()).toEqual(lanes)
   } finally {
     expect((await service.stop()).code).toBe(0)

@@ -1,5 +1,5 @@
-import { AggregateStore, LeaseTable } from '@codex-bridge/bus'
-import type { LaneState, ReconcileBody } from '@codex-bridge/contracts'
+import { AggregateStore, LeaseTable, serve } from '@codex-bridge/bus'
+import { type LaneState, type ReconcileBody, type RequestOf, Runners, type SessionReply, type SessionState } from '@codex-bridge/contracts'
 import { createLogger, ownIdentity, stampEvent } from '@codex-bridge/service-kit'
 import { waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
@@ -55,19 +55,16 @@ beforeEach(async () => {
 
 const reconcile = async (body: ReconcileBody) => {
   const asked: string[] = []
-  // Stands for a runner: takes the lane in so far as it ends what was there, as a runner does before it resumes.
-  const runner = rig.bus.nc.subscribe('lane.cmd.runner.recover', {
-    callback: (_error, message) => {
-      const { lane } = message.json<{ lane: LaneState }>()
-      asked.push(lane.laneId)
-      void say(rig, lane.laneId, 'lane.session.lost', { phase: 'lost' }, { reason: { code: 'runner_gone', message: 'gone' } }).then((seq) =>
-        message.respond(JSON.stringify({ session: {}, thread: null, seq })),
-      )
-    },
-  })
-  await rig.bus.nc.flush()
+  // Acts as a runner: records the loss, as a runner does before it resumes.
+  const recover = async ({ lane: { laneId } }: RequestOf<typeof Runners.recover>): Promise<SessionReply> => {
+    asked.push(laneId)
+    const seq = await say(rig, laneId, 'lane.session.lost', { phase: 'lost' }, { reason: { code: 'runner_gone', message: 'gone' } })
+    const { state } = await rig.sessions.load(laneId)
+    return { session: state as SessionState, thread: null, seq }
+  }
+  const runner = await serve(rig.bus, { name: 'session-runner', version: '0.1.0' }, Runners, { recover })
   const result = await reconciler.reconcileNow(body)
-  runner.unsubscribe()
+  await runner.stop()
   return { ...result, asked }
 }
 

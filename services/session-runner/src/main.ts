@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { EventLog, followEvents, LEASE_TTL_MS, serve } from '@codex-bridge/bus'
-import { CodexCallRequests, CodexRequests, type LaneState, RunnerRequests, subjects } from '@codex-bridge/contracts'
+import { Codex, type LaneState, Runners, subjects } from '@codex-bridge/contracts'
 import {
   BRIDGE_VERSION,
   configOrExit,
@@ -91,29 +91,29 @@ await runService(logger, async (started) => {
   const observe = logServed(logger)
   const commands = await serve(
     bus,
-    { ...about, service: 'runner' },
-    RunnerRequests,
+    about,
+    Runners,
     {
       claim: (request) => runner.claim(request),
       recover: (request) => runner.recover(request),
-      'plan-worktree': (request) => worktrees.plan(request),
-      'create-worktree': (request) => worktrees.create(request),
-      'remove-worktree': (request) => worktrees.remove(request),
+      planWorktree: (request) => worktrees.plan(request),
+      createWorktree: (request) => worktrees.create(request),
+      removeWorktree: (request) => worktrees.remove(request),
     },
     { observe },
   )
   const information = await serve(
     bus,
-    { ...about, service: 'codex' },
-    CodexRequests,
+    about,
+    Codex,
     {
-      'describe-runner': () => runner.describe(),
+      describeRunner: () => runner.describe(),
       running: () => sight.look(),
-      'check-paths': ({ paths }) => ({ runnerId, missing: workspaces.missing(paths) }),
+      checkPaths: ({ paths }) => ({ runnerId, missing: workspaces.missing(paths) }),
     },
     { observe, everyone: true },
   )
-  const calls = await serve(bus, { ...about, service: 'codex' }, CodexCallRequests, { call: (request) => pool.call(request) }, { observe })
+  const calls = await serve(bus, about, Codex, { call: (request) => pool.call(request) }, { observe })
   started({
     name: 'endpoints',
     stop: async () => {

@@ -11,18 +11,19 @@ import {
   OwnedAggregate,
   publishDelta,
   readLatest,
-  serveSubject,
+  serveLane,
 } from '@codex-bridge/bus'
 import {
   type Approval,
   BridgeError,
   type BridgeEvent,
   type LaneState,
+  type RequestOf,
   type RunnerInfo,
-  type RunnerRequest,
+  type Runners,
   type SessionReply,
-  SessionRequests,
   type SessionState,
+  Sessions,
   type StatusReason,
   subjects,
 } from '@codex-bridge/contracts'
@@ -95,12 +96,12 @@ export class Runner {
   }
 
   /** Takes a lane and brings its session up; the live one is answered as it is. @throws BridgeError */
-  claim({ lane }: RunnerRequest<'claim'>): Promise<SessionReply> {
+  claim({ lane }: RequestOf<typeof Runners.claim>): Promise<SessionReply> {
     return this.#take(lane, 'start')
   }
 
   /** Takes a lane whose owner is gone: settles what that left open, then resumes by policy. @throws BridgeError */
-  recover({ lane }: RunnerRequest<'recover'>): Promise<SessionReply> {
+  recover({ lane }: RequestOf<typeof Runners.recover>): Promise<SessionReply> {
     return this.#take(lane, 'recover')
   }
 
@@ -244,10 +245,10 @@ export class Runner {
 
   #serve(session: LaneSession) {
     const { bus, logger } = this.#options
-    return serveSubject(
+    return serveLane(
       bus,
-      `lane.cmd.session.${session.laneId}`,
-      SessionRequests,
+      session.laneId,
+      Sessions,
       {
         status: () => session.reply(),
         prompt: (request) => session.prompt(request),
@@ -256,7 +257,7 @@ export class Runner {
         stop: (request) => session.stop(request),
         call: (request) => session.call(request),
       },
-      { observe: logServed(logger), queue: 'owner' },
+      { observe: logServed(logger) },
     )
   }
 

@@ -1,5 +1,5 @@
 import { type Bus, type Endpoints, EventLog, serve, WorkQueue } from '@codex-bridge/bus'
-import { BridgeError, STREAMS, type Webhook, WebhookRequests } from '@codex-bridge/contracts'
+import { BridgeError, type ReplyOf, STREAMS, type Webhook, Webhooks } from '@codex-bridge/contracts'
 import { BRIDGE_VERSION, fingerprint, type Logger, logServed } from '@codex-bridge/service-kit'
 import type { Network } from './http/address-policy.ts'
 import { testEvent } from './planning/delivery-job.ts'
@@ -16,7 +16,7 @@ export type EndpointDeps = {
   allowedNetworks: readonly Network[]
   logger: Logger
   /** What this process does, for `health`. */
-  describe: () => Promise<Record<string, unknown>>
+  describe: () => Promise<ReplyOf<typeof Webhooks.health>>
 }
 
 /** Answers `lane.cmd.webhooks.*`. Every process of the service answers, whoever leads. */
@@ -38,8 +38,8 @@ export const serveWebhooks = (deps: EndpointDeps): Promise<Endpoints> => {
   }
   return serve(
     bus,
-    { name: 'webhook-dispatcher', version: BRIDGE_VERSION, service: 'webhooks' },
-    WebhookRequests,
+    { name: 'webhook-dispatcher', version: BRIDGE_VERSION },
+    Webhooks,
     {
       list: () => ({ webhooks: store.live().map(view), nextCursor: null }),
       get: async ({ id }) => view(present(await store.get(id))),
@@ -67,7 +67,7 @@ export const serveWebhooks = (deps: EndpointDeps): Promise<Endpoints> => {
         const now = new Date().toISOString()
         const event = testEvent(record, testEventIdOf(id, commandId), now)
         await publishJob(jobs, { subscriptionId: id, queuedAt: now, event })
-        return { deliveryId: deliveryIdOf(eventKeyOf(id, event.id)), eventId: event.id, queued: true }
+        return { deliveryId: deliveryIdOf(eventKeyOf(id, event.id)), eventId: event.id, queued: true } as const
       },
       health: async () => ({ status: 'ok', version: BRIDGE_VERSION, ...(await deps.describe()) }),
     },

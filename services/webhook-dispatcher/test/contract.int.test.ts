@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { connectBus, readLatest } from '@codex-bridge/bus'
-import { SECRET_MASK, validator, Webhook, WebhookEnvelope } from '@codex-bridge/contracts'
+import { SECRET_MASK, validator, Webhook, WebhookEnvelope, Webhooks } from '@codex-bridge/contracts'
 import { waitFor } from '@codex-bridge/testkit'
 import { Webhook as Verifier } from 'standardwebhooks'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { DispatcherRig, eventIdOf, type TestReceipt } from './support/dispatcher-fixture.ts'
+import { DispatcherRig, eventIdOf } from './support/dispatcher-fixture.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
@@ -99,8 +99,8 @@ describe('webhooks as in the contract', () => {
       await rig.create('/test-other'),
     ]
     const commandId = randomUUID()
-    const receipt = await rig.ask<TestReceipt>('test', { commandId, id: one.id })
-    expect(await rig.ask('test', { commandId, id: one.id })).toEqual(receipt)
+    const receipt = await rig.ask(Webhooks.test, { commandId, id: one.id })
+    expect(await rig.ask(Webhooks.test, { commandId, id: one.id })).toEqual(receipt)
     const [request] = await rig.receiver.waitForRequests(1, ({ path }) => path === '/test-one')
     expect(isEnvelope(request?.json)).toMatchObject({
       id: receipt.deliveryId,
@@ -113,13 +113,13 @@ describe('webhooks as in the contract', () => {
     expect(rig.receiver.requestsTo('/test-one')).toHaveLength(1)
     expect(rig.receiver.requestsTo('/test-other')).toHaveLength(0)
     await rig.patch(one.id, { enabled: false })
-    await expect(rig.ask('test', { commandId: randomUUID(), id: one.id })).rejects.toMatchObject({ code: 'validation_error' })
+    await expect(rig.ask(Webhooks.test, { commandId: randomUUID(), id: one.id })).rejects.toMatchObject({ code: 'validation_error' })
     await Promise.all([one, other].map(({ id }) => rig.remove(id)))
   })
 
   it('lists, changes and deletes', async () => {
     const webhook = await rig.create('/crud', { events: ['lane.a'], secret: PLAIN_SECRET })
-    const listed = await rig.ask<{ webhooks: Webhook[]; nextCursor: null }>('list')
+    const listed = await rig.ask(Webhooks.list, {})
     expect(listed.nextCursor).toBeNull()
     expect(listed.webhooks.find(({ id }) => id === webhook.id)).toEqual(webhook)
     const patched = await rig.patch(webhook.id, { events: ['lane.b'], scope: { sessionId: 'lane-9' } })
@@ -144,7 +144,7 @@ describe('webhooks as in the contract', () => {
     await rig.remove(webhook.id, commandId)
     await expect(rig.remove(webhook.id)).rejects.toMatchObject({ code: 'webhook_not_found' })
     await expect(rig.get(webhook.id)).rejects.toMatchObject({ code: 'webhook_not_found' })
-    expect((await rig.ask<{ webhooks: Webhook[] }>('list')).webhooks.some(({ id }) => id === webhook.id)).toBe(false)
+    expect((await rig.ask(Webhooks.list, {})).webhooks.some(({ id }) => id === webhook.id)).toBe(false)
   })
 
   it('answers a repeated command with the first answer and refuses a reused key', async () => {
@@ -195,7 +195,12 @@ describe('webhooks as in the contract', () => {
     const webhook = await rig.create('/secret', { secret: PLAIN_SECRET })
     await rig.delivered('/secret', [await rig.emit('lane-secret')])
     await rig.patch(webhook.id, { secret: `${PLAIN_SECRET} 2` })
-    const answers = JSON.stringify([webhook, await rig.get(webhook.id), await rig.ask('list'), await rig.ask('health')])
+    const answers = JSON.stringify([
+      webhook,
+      await rig.get(webhook.id),
+      await rig.ask(Webhooks.list, {}),
+      await rig.ask(Webhooks.health, {}),
+    ])
     const kv = await rig.bus.js.views.kv('lane-webhooks', { bindOnly: true })
     let stored = ''
     for await (const entry of await kv.history()) stored += entry.string()
@@ -222,7 +227,7 @@ describe('webhooks as in the contract', () => {
     intruder.nc.publish('lane.evt.lane-1.lane', 'forged')
     await waitFor(() => problems.some((problem) => /permission/i.test(problem)))
     await intruder.close()
-    expect(await rig.ask('health')).toMatchObject({ status: 'ok', leading: true })
+    expect(await rig.ask(Webhooks.health, {})).toMatchObject({ status: 'ok', leading: true })
     expect(rig.output).not.toMatch(/permissions violation/i)
     expect(rig.output).not.toContain('"level":"error"')
   })

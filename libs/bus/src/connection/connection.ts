@@ -2,7 +2,7 @@ import { BridgeError, type BusRole } from '@codex-bridge/contracts'
 import { type ConnectionOptions, connect, type JetStreamClient, type JetStreamManager, type NatsConnection } from 'nats'
 import { assertServerSupported } from '../server/server-requirements.ts'
 
-/** What the bus tells its owner about itself. Wire it to a logger. */
+/** Receives what happens to the connection. Wire it to a logger. */
 export type BusObserver = (event: { kind: 'disconnected' | 'reconnected' | 'slow' | 'error'; message: string }) => void
 
 export type BusOptions = {
@@ -17,11 +17,8 @@ export type BusOptions = {
   observe?: BusObserver
 }
 
-/**
- * One connection to NATS with its JetStream handles. It reconnects for ever: an outage of the broker is an outage, not the
- * end of a service.
- */
-export type Bus = {
+/** One connection to NATS with its JetStream handles. It reconnects without limit, so a broker outage never ends a service. */
+export type Connection = {
   readonly nc: NatsConnection
   readonly js: JetStreamClient
   readonly jsm: JetStreamManager
@@ -29,22 +26,24 @@ export type Bus = {
   readonly timeoutMs: number
   /** True while the connection is up. */
   connected(): boolean
-  /** When the connection was last made anew, on the clock of `performance.now()`; -Infinity while it never broke. */
+  /** Time of the last reconnect, on the clock of `performance.now()`; -Infinity if the connection never broke. */
   reconnectedAt(): number
-  /** Calls back after every reconnect; returns the way to stop that. */
+  /** Calls the listener after every reconnect; returns a function that removes it. */
   onReconnect(listener: () => void): () => void
-  /** Stops and flushes. Call it last: work in flight must have been awaited before. */
+  /** Reports a problem to the observer. */
+  report(problem: string): void
+  /** Drains and closes. Call it last: work in flight must have been awaited before. */
   close(): Promise<void>
 }
 
-/** Milliseconds between pings: a dead peer is noticed after two, well inside a lease's life. */
+/** Milliseconds between pings. A dead peer is noticed after two, well within a lease's lifetime. */
 const PING_INTERVAL_MS = 5000
 
 /**
- * Connects, waiting for a server that is not there yet.
+ * Connects, waiting until the server is reachable.
  * @throws BridgeError `bus_unavailable` when the server is too old for how it is run (see server-requirements.ts)
  */
-export const connectBus = async (options: BusOptions): Promise<Bus> => {
+export const openConnection = async (options: BusOptions): Promise<Connection> => {
   const timeoutMs = options.timeoutMs ?? 5000
   const settings: ConnectionOptions = {
     servers: options.url.split(','),
@@ -56,7 +55,7 @@ export const connectBus = async (options: BusOptions): Promise<Bus> => {
     waitOnFirstConnect: true,
     pingInterval: PING_INTERVAL_MS,
     maxPingOut: 2,
-    // A stack trace per request is made in advance otherwise, and costs more than the request.
+    // Otherwise the library captures a stack trace per request, which costs more than the request.
     noAsyncTraces: true,
     ...(options.user !== undefined && { user: options.user, pass: options.password ?? '' }),
   }
@@ -100,11 +99,12 @@ export const connectBus = async (options: BusOptions): Promise<Bus> => {
       reconnectListeners.add(listener)
       return () => reconnectListeners.delete(listener)
     },
+    report: (message) => options.observe?.({ kind: 'error', message }),
     close: async () => {
       if (!nc.isClosed()) await nc.drain().catch(() => nc.close())
     },
   }
 }
 
-/** Replies go to an inbox that only this role may read, so that no service can read another's answers. */
+/** Replies go to an inbox that only this role may read, so that no service can read another's replies. */
 export const inboxPrefix = (role: BusRole): string => `_INBOX.${role}`

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BridgeError, type BridgeEvent, STREAMS } from '@codex-bridge/contracts'
 import { type Consumer, type ConsumerMessages, DeliverPolicy, type JsMsg, type OrderedConsumerOptions } from 'nats'
+import type { Bus } from '../bus.ts'
 import { decodeEvent } from '../connection/codec.ts'
-import type { Bus } from '../connection/connection.ts'
 
 /**
  * How messages are asked for. Expiry and heartbeat, in milliseconds, bound how late a broken consumer is noticed. A hundred of

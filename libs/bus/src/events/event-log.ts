@@ -9,8 +9,8 @@ import {
   subjects,
 } from '@codex-bridge/contracts'
 import { headers } from 'nats'
+import type { Bus } from '../bus.ts'
 import { decodeEvent, encodeJson } from '../connection/codec.ts'
-import type { Bus } from '../connection/connection.ts'
 import { isConflict, isNotFound, isRefusal } from '../connection/nats-errors.ts'
 
 /** Another writer moved the aggregate: reload and decide again, or, for a single owner, stop as fenced. */

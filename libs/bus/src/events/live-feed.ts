@@ -1,5 +1,5 @@
 import { subjects } from '@codex-bridge/contracts'
-import type { Bus } from '../connection/connection.ts'
+import type { Bus } from '../bus.ts'
 
 /** A stored event as the server republishes it: `seq` and `previous` (of the same subject) come from the server's headers. */
 export type LiveMessage = { seq: number; previous: number; subject: string; type: string; bytes: Uint8Array }

@@ -1,5 +1,5 @@
 import { type BridgeEvent, BUCKETS } from '@codex-bridge/contracts'
-import type { Bus } from '../connection/connection.ts'
+import type { Bus } from '../bus.ts'
 import { JsonBucket } from '../storage/json-bucket.ts'
 import { followEvents } from './event-follower.ts'
 import { EventLog } from './event-log.ts'

@@ -1,5 +1,5 @@
 import { BUCKETS } from '@codex-bridge/contracts'
-import type { Bus } from '../connection/connection.ts'
+import type { Bus } from '../bus.ts'
 import { JsonBucket } from '../storage/json-bucket.ts'
 
 /** Life of a lease that is not renewed, and how often its holder renews it, in milliseconds. The bucket has the same TTL. */

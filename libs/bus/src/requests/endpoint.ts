@@ -1,11 +1,21 @@
-import { BridgeError, type CommandService, subjects, validator } from '@codex-bridge/contracts'
+import {
+  BridgeError,
+  type LaneVerb,
+  type ReplyOf,
+  type RequestOf,
+  type ServiceVerb,
+  subjectOf,
+  subjects,
+  type Verb,
+  type VerbGroup,
+  validator,
+} from '@codex-bridge/contracts'
 import { headers, type Msg, nuid, type Service } from 'nats'
-import type { Static, TSchema } from 'typebox'
 import { decodeJson, encodeJson } from '../connection/codec.ts'
-import type { Bus } from '../connection/connection.ts'
+import type { Connection } from '../connection/connection.ts'
 import { writeBatch } from '../connection/write-batch.ts'
 
-/** A reply that is already JSON text and is sent as it is. */
+/** A reply that is already JSON text and is sent unchanged. The caller checks it against the verb's schema. */
 export class RawJson {
   readonly text: string
   constructor(text: string) {
@@ -13,37 +23,39 @@ export class RawJson {
   }
 }
 
-export type Handler<T extends TSchema> = (request: Static<T>) => Promise<unknown> | unknown
+/** Answers one verb with its reply, or with the reply's JSON text. */
+export type Handler<V extends Verb> = (request: RequestOf<V>) => Promise<ReplyOf<V> | RawJson> | ReplyOf<V> | RawJson
+export type Handlers<G extends VerbGroup> = { [N in keyof G]?: Handler<G[N]> }
 
-/** What one request cost, for the log and the metrics. */
+/** One request that was answered, for the log and metrics. */
 export type ServedRequest = { subject: string; ms: number; error: BridgeError | undefined }
 
 export type ServeOptions = {
   observe?: (served: ServedRequest) => void
-  /** Every instance answers, instead of one of the queue group. */
+  /** Every instance answers, instead of one per queue group. */
   everyone?: boolean
 }
 
-/** A set of endpoints that can be taken off the bus in an orderly way. */
+/** Endpoints that are on the bus. */
 export type Endpoints = {
-  /** Stops taking requests, then waits for those in flight, at most `graceMs`. */
+  /** Stops accepting requests, then waits up to `graceMs` milliseconds for those in flight. */
   stop(graceMs?: number): Promise<void>
 }
 
 type Reply = { respond(data: Uint8Array, error?: BridgeError): void }
 
 /**
- * Awaits the handler, validates the request first, maps every failure to a code of the registry. Async handlers must never
- * be handed to the library directly: it does not await them, and a rejection would end the process.
+ * Checks the request, awaits the handler and maps every failure to a code of the registry. The library must never be given an async
+ * handler directly: it does not await it, and a rejection would end the process.
  */
-const handlerOf = <T extends TSchema>(
+const responderOf = (
   subject: string,
-  schema: T,
-  handler: Handler<T>,
+  verb: Verb,
+  handler: Handler<Verb>,
   inFlight: Set<Promise<void>>,
-  options: ServeOptions,
+  observe: ServeOptions['observe'],
 ) => {
-  const validate = validator(schema)
+  const validate = validator(verb.request)
   return (data: Uint8Array, reply: Reply): void => {
     const run = async () => {
       const started = performance.now()
@@ -56,21 +68,21 @@ const handlerOf = <T extends TSchema>(
         failure = BridgeError.from(error)
         refuse(reply, failure)
       }
-      options.observe?.({ subject, ms: performance.now() - started, error: failure })
+      observe?.({ subject, ms: performance.now() - started, error: failure })
     }
     const running = run().finally(() => inFlight.delete(running))
     inFlight.add(running)
   }
 }
 
-/** Sends a failure. Its details may not fit JSON or the size of a message: then only the code goes; or nobody can be reached any more. */
+/** Sends a failure. If its details cannot be encoded or exceed the size of a message, only the code is sent. */
 const refuse = (reply: Reply, failure: BridgeError): void => {
   for (const body of [failure.toBody, () => ({ error: failure.code, message: '' })]) {
     try {
       reply.respond(encodeJson(body.call(failure)), failure)
       return
     } catch {
-      // The shorter form is tried next; without a connection the asker times out.
+      // Try the shorter form next. Without a connection, the caller times out.
     }
   }
 }
@@ -102,37 +114,36 @@ const drained = async (inFlight: Set<Promise<void>>, graceMs: number): Promise<v
 }
 
 /**
- * Puts a service on the bus with the services framework (discovery, statistics, queue group): one endpoint per verb on
- * `lane.cmd.{service}.{verb}`.
+ * Registers a service with the NATS services framework (discovery, statistics, queue group): one endpoint per handler.
+ * @throws Error for a handler without a verb
  */
-export const serve = async <R extends Record<string, TSchema>>(
-  bus: Bus,
-  about: { name: string; version: string; service: CommandService; metadata?: Record<string, string> },
-  requests: R,
-  handlers: { [V in keyof R]?: Handler<R[V]> },
+export const serve = async <G extends Readonly<Record<string, ServiceVerb>>>(
+  bus: Connection,
+  about: { name: string; version: string; metadata?: Record<string, string> },
+  verbs: G,
+  handlers: Handlers<G>,
   options: ServeOptions = {},
 ): Promise<Endpoints> => {
   const inFlight = new Set<Promise<void>>()
   const service: Service = await bus.nc.services.add({
     name: about.name,
     version: about.version,
-    // The framework knows no endpoint without a queue group; a group of one makes every instance answer.
+    // The framework has no endpoints without a queue group: a group of one makes every instance answer.
     queue: options.everyone ? nuid.next() : 'q',
     ...(about.metadata && { metadata: about.metadata }),
   })
-  for (const [verb, handler] of Object.entries(handlers)) {
-    const schema = requests[verb]
-    if (!schema || !handler) throw new Error(`no schema for ${verb}`)
-    const subject = subjects.command(about.service, verb)
-    const handle = handlerOf(subject, schema, handler as Handler<TSchema>, inFlight, options)
-    service.addEndpoint(verb, {
+  for (const [verb, handler] of handled(verbs, handlers)) {
+    const subject = subjectOf(verb)
+    const respond = responderOf(subject, verb, handler, inFlight, options.observe)
+    service.addEndpoint(verb.name, {
       subject,
       handler: (error, message) => {
-        if (!error) handle(message.data, respondTo(message as unknown as Msg))
+        // A service message has respond() with headers, as a plain message has; only its declared type is narrower.
+        if (!error) respond(message.data, respondTo(message as unknown as Msg))
       },
     })
   }
-  // Until the server has the subscriptions, whoever asks is told that nobody answers: ready means reachable.
+  // Until the server has the subscriptions, callers get "no responders": ready must mean reachable.
   await bus.nc.flush()
   return {
     stop: async (graceMs = 10_000) => {
@@ -142,25 +153,25 @@ export const serve = async <R extends Record<string, TSchema>>(
   }
 }
 
-/** Answers `{prefix}.{verb}` for the verbs of one owner; used by the holder of a lane's session. */
-export const serveSubject = <R extends Record<string, TSchema>>(
-  bus: Bus,
-  prefix: string,
-  requests: R,
-  handlers: { [V in keyof R]?: Handler<R[V]> },
-  options: ServeOptions & { queue?: string } = {},
+/** Answers the verbs of one lane, as the holder of its session. */
+export const serveLane = <G extends Readonly<Record<string, LaneVerb>>>(
+  bus: Connection,
+  laneId: string,
+  verbs: G,
+  handlers: Handlers<G>,
+  options: Pick<ServeOptions, 'observe'> = {},
 ): Endpoints => {
   const inFlight = new Set<Promise<void>>()
-  const bound = new Map(
-    Object.entries(handlers).map(([verb, handler]) => {
-      const subject = `${prefix}.${verb}`
-      return [subject, handlerOf(subject, requests[verb] as TSchema, handler as Handler<TSchema>, inFlight, options)]
+  const responders = new Map(
+    handled(verbs, handlers).map(([verb, handler]) => {
+      const subject = subjectOf(verb, laneId)
+      return [subject, responderOf(subject, verb, handler, inFlight, options.observe)]
     }),
   )
-  const subscription = bus.nc.subscribe(`${prefix}.*`, {
-    ...(options.queue && { queue: options.queue }),
+  const subscription = bus.nc.subscribe(subjects.session(laneId, '*'), {
+    queue: 'owner',
     callback: (error, message) => {
-      if (!error) bound.get(message.subject)?.(message.data, respondTo(message))
+      if (!error) responders.get(message.subject)?.(message.data, respondTo(message))
     },
   })
   return {
@@ -170,3 +181,11 @@ export const serveSubject = <R extends Record<string, TSchema>>(
     },
   }
 }
+
+/** Handlers paired with their verbs. The pairing is checked by `Handlers`; here it is only looked up by name. */
+const handled = (verbs: VerbGroup, handlers: Readonly<Record<string, unknown>>): [Verb, Handler<Verb>][] =>
+  Object.entries(handlers).map(([name, handler]) => {
+    const verb = verbs[name]
+    if (!verb) throw new Error(`No verb ${name}`)
+    return [verb, handler as Handler<Verb>]
+  })

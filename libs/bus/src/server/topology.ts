@@ -1,6 +1,6 @@
 import { BridgeError, BUCKETS, MAX_MESSAGE_BYTES, STREAMS, subjects } from '@codex-bridge/contracts'
 import { DiscardPolicy, type JetStreamManager, nanos, RetentionPolicy, StorageType, type StreamConfig, type StreamInfo } from 'nats'
-import type { Bus } from '../connection/connection.ts'
+import type { Bus } from '../bus.ts'
 import { LEASE_TTL_MS } from '../leases/lease.ts'
 
 const GIB = 1024 ** 3

@@ -1,7 +1,7 @@
 import { BridgeError } from '@codex-bridge/contracts'
 import type { KV, KvEntry } from 'nats'
+import type { Bus } from '../bus.ts'
 import { decodeJson, encodeJson } from '../connection/codec.ts'
-import type { Bus } from '../connection/connection.ts'
 import { isConflict, isNotFound } from '../connection/nats-errors.ts'
 
 /** A stored value and the revision to write on top of. */

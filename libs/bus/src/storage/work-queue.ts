@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BridgeError } from '@codex-bridge/contracts'
 import { AckPolicy, type ConsumerConfig, type ConsumerMessages, DeliverPolicy, type JsMsg, nanos } from 'nats'
+import type { Bus } from '../bus.ts'
 import { decodeJson, encodeJson } from '../connection/codec.ts'
-import type { Bus } from '../connection/connection.ts'
 import { isRefusal } from '../connection/nats-errors.ts'
 
 /** One job in hand. Exactly one of ack, retryIn and nothing (a crash) ends this delivery. */

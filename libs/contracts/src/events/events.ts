@@ -96,6 +96,10 @@ export const BridgeEvent = Type.Object(
 )
 export type BridgeEvent = Static<typeof BridgeEvent>
 
+/** One page of a lane's events, in order. */
+export const EventPage = Type.Object({ events: Type.Array(BridgeEvent), nextCursor: Nullable(Type.String()) })
+export type EventPage = Static<typeof EventPage>
+
 /** Payloads over this many bytes are cut and marked; the stream refuses messages of twice the size. */
 export const MAX_PAYLOAD_BYTES = 256 * 1024
 export const MAX_MESSAGE_BYTES = 2 * MAX_PAYLOAD_BYTES

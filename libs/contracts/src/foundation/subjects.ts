@@ -25,13 +25,9 @@ export const subjects = {
   jobs: 'lane.job.webhook.*',
   dead: (subscriptionId: string) => `lane.dead.webhook.${token(subscriptionId, 'subscriptionId')}`,
   deads: 'lane.dead.webhook.*',
-  command: (service: CommandService, verb: string) => `lane.cmd.${service}.${verb}`,
-  session: (laneId: string, verb: SessionVerb) => `lane.cmd.session.${token(laneId, 'laneId')}.${verb}`,
+  command: (service: string, verb: string) => `lane.cmd.${service}.${verb}`,
+  session: (laneId: string, verb: string) => `lane.cmd.session.${token(laneId, 'laneId')}.${verb}`,
 } as const
-
-export type CommandService = 'registry' | 'approvals' | 'webhooks' | 'codex' | 'runner'
-export const SESSION_VERBS = ['status', 'prompt', 'steer', 'interrupt', 'stop', 'call'] as const
-export type SessionVerb = (typeof SESSION_VERBS)[number]
 
 /** Reads `lane.evt.{laneId}.{aggregate}` or `lane.live.…`; undefined for any other subject. */
 export const parseEventSubject = (subject: string): { laneId: string; aggregate: Aggregate } | undefined => {

@@ -33,6 +33,21 @@ export const guard = <T extends TSchema>(schema: T) => {
   return (value: unknown): value is Static<T> => compiled.Check(value)
 }
 
+const compiledSchemas = new WeakMap<TSchema, ReturnType<typeof Compile>>()
+
+/**
+ * The first problem of a value, or undefined when it fits. A schema is compiled on first use, about a millisecond, and kept: a
+ * process uses only some of the many schemas it imports.
+ */
+export const misfit = (schema: TSchema, value: unknown): Problem | undefined => {
+  let compiled = compiledSchemas.get(schema)
+  if (!compiled) {
+    compiled = Compile(schema)
+    compiledSchemas.set(schema, compiled)
+  }
+  return compiled.Check(value) ? undefined : problems(compiled.Errors(value))[0]
+}
+
 type SchemaError = { instancePath: string; message: string; keyword?: string; params?: unknown }
 
 const problems = (errors: Iterable<SchemaError>): Problem[] => {

@@ -57,7 +57,8 @@ export const Webhook = Type.Object(
     url: WebhookUrl,
     events: Type.Array(EventPattern),
     enabled: Type.Boolean(),
-    scope: Scope,
+    // Open to new dimensions: replies may come from a newer service.
+    scope: Type.Object(Scope.properties, { description: 'Dimensions are ANDed; values inside one are alternatives' }),
     scopeKinds: Type.Array(Type.Enum(['lane', 'thread', 'session'])),
     secret: Nullable(Type.Literal(SECRET_MASK, { description: 'Set, and never shown; null where none is set' })),
     createdAt: Timestamp,
@@ -68,6 +69,10 @@ export const Webhook = Type.Object(
   { $id: 'Webhook', description: 'A destination, an event matcher and an optional scope' },
 )
 export type Webhook = Static<typeof Webhook>
+
+/** A test delivery that was queued. */
+export const WebhookTest = Type.Object({ deliveryId: Type.String(), eventId: Type.String(), queued: Type.Literal(true) })
+export type WebhookTest = Static<typeof WebhookTest>
 
 /** The body of every delivery, field for field the contract's envelope. */
 export const WebhookEnvelope = Type.Object(

@@ -1,28 +1,38 @@
-import { ASK_AGAIN_MS, type Bus, requestText } from '@codex-bridge/bus'
-import { BridgeError } from '@codex-bridge/contracts'
+import { type Bus, type CallOptions, type LaneCallOptions, RESEND_MS } from '@codex-bridge/bus'
+import { BridgeError, type LaneVerb, type RequestOf, type ServiceVerb } from '@codex-bridge/contracts'
 
 /** How long a read may take, in milliseconds. */
 const READ_TIMEOUT_MS = 10_000
 
-/** The bus as routes use it: requests in, JSON text out. */
+/** The bus as routes use it: requests in, JSON text of the checked replies out. */
 export type BusGateway = {
   /** Sends a read. @throws BridgeError */
-  read(subject: string, body: unknown): Promise<string>
-  /** Sends a command that may take as long as `timeoutMs`, default the configured command timeout. @throws BridgeError */
-  command(subject: string, body: unknown, timeoutMs?: number): Promise<string>
+  read<V extends ServiceVerb>(verb: V, request: RequestOf<V>): Promise<string>
+  /** Sends a command that may take `timeoutMs`, by default the configured command timeout. @throws BridgeError */
+  command<V extends ServiceVerb>(verb: V, request: RequestOf<V>, timeoutMs?: number): Promise<string>
+  /** As command, to the holder of the lane's session. @throws BridgeError */
+  laneCommand<V extends LaneVerb>(verb: V, request: RequestOf<V>, laneId: string, timeoutMs: number): Promise<string>
   readonly commandTimeoutMs: number
 }
 
 export const openBusGateway = (bus: Bus, commandTimeoutMs: number): BusGateway => {
-  const send = (subject: string, body: unknown, timeoutMs: number, againMs?: number): Promise<string> => {
-    // While the connection is down the client drops what it is given and lets the caller wait: say so at once instead.
-    if (!bus.connected()) return Promise.reject(new BridgeError('bus_unavailable', 'NATS is not connected'))
-    return requestText(bus, subject, body, timeoutMs, againMs)
+  // While the connection is down, the client drops what it is given and lets the caller wait: fail at once instead.
+  const assertConnected = (): void => {
+    if (!bus.connected()) throw new BridgeError('bus_unavailable', 'NATS is not connected')
+  }
+  const send = async <V extends ServiceVerb>(verb: V, request: RequestOf<V>, options: CallOptions): Promise<string> => {
+    assertConnected()
+    return await bus.callText(verb, request, options)
+  }
+  const sendToLane = async <V extends LaneVerb>(verb: V, request: RequestOf<V>, options: LaneCallOptions): Promise<string> => {
+    assertConnected()
+    return await bus.callText(verb, request, options)
   }
   return {
     commandTimeoutMs,
-    read: (subject, body) => send(subject, body, READ_TIMEOUT_MS),
-    // A command runs once under its id, so it is asked again when its owner may have died with it in hand.
-    command: (subject, body, timeoutMs = commandTimeoutMs) => send(subject, body, timeoutMs, ASK_AGAIN_MS),
+    read: (verb, request) => send(verb, request, { timeoutMs: READ_TIMEOUT_MS }),
+    // A command runs once under its id, so it is safe to re-send it in case its owner died with it in hand.
+    command: (verb, request, timeoutMs = commandTimeoutMs) => send(verb, request, { timeoutMs, resendMs: RESEND_MS }),
+    laneCommand: (verb, request, laneId, timeoutMs) => sendToLane(verb, request, { laneId, timeoutMs, resendMs: RESEND_MS }),
   }
 }

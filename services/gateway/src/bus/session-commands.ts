@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NoRespondersError } from '@codex-bridge/bus'
-import { BridgeError, subjects } from '@codex-bridge/contracts'
+import { BridgeError, Registry, type RequestOf, Sessions } from '@codex-bridge/contracts'
 import { stepId } from '@codex-bridge/service-kit'
 import type { BusGateway } from './bus-gateway.ts'
 
 /** Pauses between tries while a lane changes hands, in milliseconds: about six seconds in all. */
 const RETRY_PAUSES_MS = [100, 200, 400, 800, 1000, 1500, 2000]
 
-export type TurnVerb = 'prompt' | 'steer' | 'interrupt'
-export type SessionCommand = { laneId: string; verb: TurnVerb; commandId: string; body: unknown }
+export type TurnVerb = typeof Sessions.prompt | typeof Sessions.steer | typeof Sessions.interrupt
+export type SessionCommand<V extends TurnVerb = TurnVerb> = { laneId: string; verb: V; request: RequestOf<V> }
 
 /**
  * Sends a command to whoever holds the lane's session. A prompt to a lane without one starts or recovers it first; steer
@@ -16,22 +16,21 @@ export type SessionCommand = { laneId: string; verb: TurnVerb; commandId: string
  * which runs at most once.
  * @throws BridgeError `lane_not_found`, `session_not_running`, `command_timeout`, or what the session answered
  */
-export const sendToSession = async (bus: BusGateway, command: SessionCommand): Promise<string> => {
-  const { laneId, verb, commandId, body } = command
-  const subject = subjects.session(laneId, verb)
+export const sendToSession = async <V extends TurnVerb>(bus: BusGateway, command: SessionCommand<V>): Promise<string> => {
+  const { laneId, verb, request } = command
   const deadline = Date.now() + bus.commandTimeoutMs
   const left = () => Math.max(1, deadline - Date.now())
   let changingHands = false
   for (let attempt = 0; ; attempt += 1) {
     try {
-      return await bus.command(subject, { commandId, body }, left())
+      return await bus.laneCommand(verb, request, laneId, left())
     } catch (error) {
       if (!isTransient(error)) throw error
       const nobody = error instanceof NoRespondersError
       if (nobody && !changingHands) {
         await findSession(bus, command, left)
         changingHands = true
-        if (verb === 'prompt') continue
+        if (verb.name === Sessions.prompt.name) continue
       }
       changingHands = true
       const pause = RETRY_PAUSES_MS[attempt]
@@ -45,11 +44,11 @@ const isTransient = (error: unknown): error is BridgeError =>
   error instanceof BridgeError && (error.code === 'fenced' || error.code === 'bus_unavailable')
 
 /** Nobody answers for the lane: bring a session up for a prompt, say why not for the rest. */
-const findSession = async (bus: BusGateway, { laneId, verb, commandId }: SessionCommand, left: () => number): Promise<void> => {
-  if (verb === 'prompt') {
-    await bus.command(subjects.command('registry', 'start-session'), { commandId: stepId(commandId, 'wake'), laneId }, left())
+const findSession = async (bus: BusGateway, { laneId, verb, request }: SessionCommand, left: () => number): Promise<void> => {
+  if (verb.name === Sessions.prompt.name) {
+    await bus.command(Registry.startSession, { commandId: stepId(request.commandId, 'wake'), laneId }, left())
     return
   }
-  await bus.read(subjects.command('registry', 'get-lane'), { laneId })
+  await bus.read(Registry.getLane, { laneId })
   throw new BridgeError('session_not_running')
 }

@@ -1,5 +1,5 @@
-import { type Bus, requestMany, requestText } from '@codex-bridge/bus'
-import { CODEX_NEEDS, type RunnerInfo, subjects } from '@codex-bridge/contracts'
+import { type Bus, countInstances } from '@codex-bridge/bus'
+import { Approvals, CODEX_NEEDS, Codex, Registry, type RunnerInfo, Webhooks } from '@codex-bridge/contracts'
 import { BRIDGE_VERSION } from '@codex-bridge/service-kit'
 import type { HealthReport, ServiceHealth } from './health-schema.ts'
 
@@ -11,9 +11,9 @@ const LAG_LIMIT = 1000
 const GATHER_MS = 800
 
 const BACKENDS = [
-  { name: 'lane-registry', command: 'registry', without: 'lanes cannot be read or changed' },
-  { name: 'approvals', command: 'approvals', without: 'approvals cannot be listed or decided' },
-  { name: 'webhook-dispatcher', command: 'webhooks', without: 'no webhook is delivered' },
+  { name: 'lane-registry', health: Registry.health, without: 'lanes cannot be read or changed' },
+  { name: 'approvals', health: Approvals.health, without: 'approvals cannot be listed or decided' },
+  { name: 'webhook-dispatcher', health: Webhooks.health, without: 'no webhook is delivered' },
 ] as const
 
 export type HealthProbe = () => Promise<HealthReport>
@@ -32,9 +32,9 @@ export const createHealthProbe = (bus: Bus): HealthProbe => {
 const gather = async (bus: Bus): Promise<HealthReport> => {
   if (!bus.connected()) return reportOf(bus, { services: {}, runners: [], instances: new Map() })
   const [runners, instances, ...backends] = await Promise.all([
-    soon(requestMany<RunnerInfo>(bus, subjects.command('codex', 'describe-runner'), {}, GATHER_MS), []),
-    soon(instancesByName(bus), new Map<string, number>()),
-    ...BACKENDS.map(async ({ name, command }) => [name, await healthOf(bus, command)] as const),
+    soon(bus.callAll(Codex.describeRunner, {}, GATHER_MS), []),
+    soon(countInstances(bus, GATHER_MS), new Map<string, number>()),
+    ...BACKENDS.map(async ({ name, health }) => [name, await healthOf(bus, health)] as const),
   ])
   return reportOf(bus, { services: Object.fromEntries(backends), runners: [...runners].sort(byId), instances })
 }
@@ -50,18 +50,8 @@ const soon = <T>(answer: Promise<T>, otherwise: T): Promise<T> =>
     }),
   ])
 
-const instancesByName = async (bus: Bus): Promise<Map<string, number>> => {
-  const pings = await requestMany<{ name?: string }>(bus, '$SRV.PING', {}, GATHER_MS)
-  const counts = new Map<string, number>()
-  for (const { name } of pings) if (name) counts.set(name, (counts.get(name) ?? 0) + 1)
-  return counts
-}
-
-const healthOf = (bus: Bus, command: (typeof BACKENDS)[number]['command']): Promise<Record<string, unknown> | undefined> =>
-  soon(
-    requestText(bus, subjects.command(command, 'health'), {}, DEADLINE_MS).then((text) => JSON.parse(text) as Record<string, unknown>),
-    undefined,
-  )
+const healthOf = (bus: Bus, verb: (typeof BACKENDS)[number]['health']): Promise<Record<string, unknown> | undefined> =>
+  soon(bus.call(verb, {}, { timeoutMs: DEADLINE_MS }), undefined)
 
 type Gathered = {
   services: Record<string, Record<string, unknown> | undefined>

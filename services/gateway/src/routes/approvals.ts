@@ -1,9 +1,8 @@
-import { DecisionBody, subjects, validator } from '@codex-bridge/contracts'
+import { Approvals, DecisionBody, validator } from '@codex-bridge/contracts'
 import { answerCommand, answerText } from '../http/answers.ts'
 import { laneIdOf } from '../http/request-parameters.ts'
 import type { RouteHandler, RouteModule } from './gateway-router.ts'
 
-const approvals = (verb: string) => subjects.command('approvals', verb)
 const checkDecision = validator(DecisionBody)
 
 /** Requests of Codex that wait for a person. */
@@ -22,9 +21,7 @@ export const approvalRoutes: RouteModule = (mount, bus) => {
    *       404: { $ref: '#/components/responses/NotFound' }
    *       503: { $ref: '#/components/responses/Unavailable' }
    */
-  mount('get', '/lanes/:laneId/approvals', async (ctx) =>
-    answerText(ctx, 200, await bus.read(approvals('list'), { laneId: laneIdOf(ctx) })),
-  )
+  mount('get', '/lanes/:laneId/approvals', async (ctx) => answerText(ctx, 200, await bus.read(Approvals.list, { laneId: laneIdOf(ctx) })))
 
   const decide =
     (action: 'approve' | 'deny'): RouteHandler =>
@@ -33,7 +30,7 @@ export const approvalRoutes: RouteModule = (mount, bus) => {
       const approvalId = (ctx.params['approvalId'] ?? '').slice(0, 128)
       const body = checkDecision(ctx.state.json)
       return answerCommand(ctx, { status: 200, laneId }, (commandId) =>
-        bus.command(approvals('decide'), { commandId, laneId, approvalId, action, body }),
+        bus.command(Approvals.decide, { commandId, laneId, approvalId, action, body }),
       )
     }
 

@@ -2,17 +2,16 @@ import {
   ActiveThreadsQuery,
   AppListQuery,
   ModelListQuery,
+  Registry,
   RpcBody,
   RunningCodexQuery,
   SkillListQuery,
-  subjects,
   validator,
 } from '@codex-bridge/contracts'
 import { answerCommand, answerText } from '../http/answers.ts'
 import { queryReader } from '../http/query-reader.ts'
 import type { RouteHandler, RouteModule } from './gateway-router.ts'
 
-const registry = (verb: string) => subjects.command('registry', verb)
 const checkRpc = validator(RpcBody)
 const activeQuery = queryReader(ActiveThreadsQuery)
 const runningQuery = queryReader(RunningCodexQuery)
@@ -46,13 +45,13 @@ export const codexRoutes: RouteModule = (mount, bus) => {
    */
   mount('post', '/codex/rpc', (ctx) => {
     const { method, params = {} } = checkRpc(ctx.state.json)
-    return answerCommand(ctx, { status: 200 }, (commandId) => bus.command(registry('rpc'), { commandId, method, params }))
+    return answerCommand(ctx, { status: 200 }, (commandId) => bus.command(Registry.rpc, { commandId, method, params }))
   })
 
   const list =
-    (method: string, query: (ctx: Parameters<RouteHandler>[0]) => object): RouteHandler =>
+    (method: string, query: (ctx: Parameters<RouteHandler>[0]) => Record<string, unknown>): RouteHandler =>
     async (ctx) =>
-      answerText(ctx, 200, await bus.command(registry('rpc'), { method, params: query(ctx) }))
+      answerText(ctx, 200, await bus.command(Registry.rpc, { method, params: query(ctx) }))
 
   /**
    * @openapi
@@ -119,7 +118,7 @@ export const codexRoutes: RouteModule = (mount, bus) => {
    */
   mount('get', '/codex/active', async (ctx) => {
     const query = { windowSec: DEFAULT_WINDOW_SEC, ...activeQuery(ctx) }
-    answerText(ctx, 200, await bus.command(registry('active-threads'), query))
+    answerText(ctx, 200, await bus.command(Registry.activeThreads, query))
   })
 
   /**
@@ -135,5 +134,5 @@ export const codexRoutes: RouteModule = (mount, bus) => {
    *       400: { $ref: '#/components/responses/BadRequest' }
    *       503: { $ref: '#/components/responses/Unavailable' }
    */
-  mount('get', '/codex/running', async (ctx) => answerText(ctx, 200, await bus.command(registry('running-codex'), runningQuery(ctx))))
+  mount('get', '/codex/running', async (ctx) => answerText(ctx, 200, await bus.command(Registry.runningCodex, runningQuery(ctx))))
 }

@@ -1,8 +1,7 @@
-import { DebugApproval, DebugComplete, ReconcileBody, subjects, validator } from '@codex-bridge/contracts'
+import { Approvals, DebugApproval, DebugComplete, ReconcileBody, Registry, validator } from '@codex-bridge/contracts'
 import { answerCommand, answerText } from '../http/answers.ts'
 import type { RouteModule } from './gateway-router.ts'
 
-const registry = (verb: string) => subjects.command('registry', verb)
 const checkApproval = validator(DebugApproval)
 const checkComplete = validator(DebugComplete)
 const checkReconcile = validator(ReconcileBody)
@@ -34,9 +33,7 @@ export const debugRoutes: RouteModule = (mount, bus) => {
   mount('post', '/debug/request-approval', (ctx) => {
     const body = checkApproval(ctx.state.json)
     const { laneId } = body
-    return answerCommand(ctx, { status: 201, laneId }, (commandId) =>
-      bus.command(subjects.command('approvals', 'request'), { commandId, body }),
-    )
+    return answerCommand(ctx, { status: 201, laneId }, (commandId) => bus.command(Approvals.request, { commandId, body }))
   })
 
   /**
@@ -65,7 +62,7 @@ export const debugRoutes: RouteModule = (mount, bus) => {
   mount('post', '/debug/complete', (ctx) => {
     const body = checkComplete(ctx.state.json)
     const { laneId } = body
-    return answerCommand(ctx, { status: 200, laneId }, (commandId) => bus.command(registry('debug-complete'), { commandId, body }))
+    return answerCommand(ctx, { status: 200, laneId }, (commandId) => bus.command(Registry.debugComplete, { commandId, body }))
   })
 
   /**
@@ -87,6 +84,6 @@ export const debugRoutes: RouteModule = (mount, bus) => {
    */
   mount('post', '/debug/reconcile-stale', async (ctx) => {
     const body = checkReconcile(ctx.state.json)
-    answerText(ctx, 200, await bus.command(registry('debug-reconcile'), { body }))
+    answerText(ctx, 200, await bus.command(Registry.debugReconcile, { body }))
   })
 }

@@ -1,10 +1,9 @@
-import { AttachLane, CleanupBody, EmptyBody, subjects, validator } from '@codex-bridge/contracts'
+import { AttachLane, CleanupBody, EmptyBody, Registry, validator } from '@codex-bridge/contracts'
 import { answerCommand } from '../http/answers.ts'
 import { laneIdOf } from '../http/request-parameters.ts'
 import type { RouteModule } from './gateway-router.ts'
 import { refuseReserved } from './lanes.ts'
 
-const registry = (verb: string) => subjects.command('registry', verb)
 const checkAttach = validator(AttachLane)
 const checkCleanup = validator(CleanupBody)
 const checkEmpty = validator(EmptyBody)
@@ -45,7 +44,7 @@ export const laneFlowRoutes: RouteModule = (mount, bus) => {
     const body = checkAttach(ctx.state.json)
     refuseReserved(body.laneId)
     const lane = body.laneId === undefined ? {} : { laneId: body.laneId }
-    return answerCommand(ctx, { status: 201, ...lane }, (commandId) => bus.command(registry('attach'), { commandId, body }))
+    return answerCommand(ctx, { status: 201, ...lane }, (commandId) => bus.command(Registry.attach, { commandId, body }))
   })
 
   /**
@@ -72,7 +71,7 @@ export const laneFlowRoutes: RouteModule = (mount, bus) => {
    */
   mount('post', '/lanes/cleanup', (ctx) => {
     const body = checkCleanup(ctx.state.json)
-    return answerCommand(ctx, { status: 200 }, (commandId) => bus.command(registry('cleanup'), { commandId, body }))
+    return answerCommand(ctx, { status: 200 }, (commandId) => bus.command(Registry.cleanup, { commandId, body }))
   })
 
   /**
@@ -98,6 +97,6 @@ export const laneFlowRoutes: RouteModule = (mount, bus) => {
   mount('post', '/lanes/:laneId/sync-from-codex', (ctx) => {
     const laneId = laneIdOf(ctx)
     checkEmpty(ctx.state.json)
-    return answerCommand(ctx, { status: 200, laneId }, (commandId) => bus.command(registry('sync-lane'), { commandId, laneId }))
+    return answerCommand(ctx, { status: 200, laneId }, (commandId) => bus.command(Registry.syncLane, { commandId, laneId }))
   })
 }

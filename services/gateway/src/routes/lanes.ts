@@ -1,10 +1,9 @@
-import { BridgeError, LaneCreate, LaneListQuery, subjects, validator } from '@codex-bridge/contracts'
+import { BridgeError, LaneCreate, LaneListQuery, Registry, validator } from '@codex-bridge/contracts'
 import { answerCommand, answerText } from '../http/answers.ts'
 import { queryReader } from '../http/query-reader.ts'
 import { integerOf, laneIdOf, minSeqOf, typePatternsOf } from '../http/request-parameters.ts'
 import type { RouteModule } from './gateway-router.ts'
 
-const registry = (verb: string) => subjects.command('registry', verb)
 const DEFAULT_LANES = 100
 const DEFAULT_EVENTS = 100
 const MAX_EVENTS = 1000
@@ -55,7 +54,7 @@ export const laneRoutes: RouteModule = (mount, bus) => {
     const body = checkCreate(ctx.state.json)
     refuseReserved(body.laneId)
     const lane = body.laneId === undefined ? {} : { laneId: body.laneId }
-    return answerCommand(ctx, { status: 201, ...lane }, (commandId) => bus.command(registry('create-lane'), { commandId, body }))
+    return answerCommand(ctx, { status: 201, ...lane }, (commandId) => bus.command(Registry.createLane, { commandId, body }))
   })
 
   /**
@@ -77,7 +76,7 @@ export const laneRoutes: RouteModule = (mount, bus) => {
     const { limit = DEFAULT_LANES, cursor, status, ...rest } = listQuery(ctx)
     const filter = { ...(status && { statuses: status }), ...rest }
     const request = { limit, ...(cursor && { cursor }), ...(Object.keys(filter).length > 0 && { filter }), ...minSeqOf(ctx) }
-    answerText(ctx, 200, await bus.read(registry('list-lanes'), request))
+    answerText(ctx, 200, await bus.read(Registry.listLanes, request))
   })
 
   /**
@@ -97,7 +96,7 @@ export const laneRoutes: RouteModule = (mount, bus) => {
    *       503: { $ref: '#/components/responses/Unavailable' }
    */
   mount('get', '/lanes/:laneId', async (ctx) =>
-    answerText(ctx, 200, await bus.read(registry('get-lane'), { laneId: laneIdOf(ctx), ...minSeqOf(ctx) })),
+    answerText(ctx, 200, await bus.read(Registry.getLane, { laneId: laneIdOf(ctx), ...minSeqOf(ctx) })),
   )
 
   /**
@@ -121,7 +120,7 @@ export const laneRoutes: RouteModule = (mount, bus) => {
    */
   mount('delete', '/lanes/:laneId', (ctx) => {
     const laneId = laneIdOf(ctx)
-    return answerCommand(ctx, { status: 204, laneId }, (commandId) => bus.command(registry('delete-lane'), { commandId, laneId }))
+    return answerCommand(ctx, { status: 204, laneId }, (commandId) => bus.command(Registry.deleteLane, { commandId, laneId }))
   })
 
   /**
@@ -151,6 +150,6 @@ export const laneRoutes: RouteModule = (mount, bus) => {
       limit: integerOf(ctx, 'limit', { min: 1, max: MAX_EVENTS }) ?? DEFAULT_EVENTS,
       ...(types.length > 0 && { types }),
     }
-    answerText(ctx, 200, await bus.read(registry('lane-events'), request))
+    answerText(ctx, 200, await bus.read(Registry.laneEvents, request))
   })
 }

@@ -1,13 +1,16 @@
-import { EmptyBody, InterruptBody, PromptBody, subjects, validator } from '@codex-bridge/contracts'
+import { EmptyBody, InterruptBody, PromptBody, Registry, type RequestOf, Sessions, validator } from '@codex-bridge/contracts'
 import { sendToSession, type TurnVerb } from '../bus/session-commands.ts'
 import { answerCommand, answerText } from '../http/answers.ts'
 import { laneIdOf, minSeqOf } from '../http/request-parameters.ts'
 import type { RouteHandler, RouteModule } from './gateway-router.ts'
 
-const registry = (verb: string) => subjects.command('registry', verb)
-
 const checkEmpty = validator(EmptyBody)
-const checkTurn = { prompt: validator(PromptBody), steer: validator(PromptBody), interrupt: validator(InterruptBody) }
+const checkPrompt = validator(PromptBody)
+const checkInterrupt = validator(InterruptBody)
+
+const asCommand =
+  <B>(body: B) =>
+  (commandId: string) => ({ commandId, body })
 
 /** Sessions of lanes and the turns in them. Mounted before the lane routes: `/lanes/sessions` is no lane. */
 export const sessionRoutes: RouteModule = (mount, bus) => {
@@ -21,7 +24,7 @@ export const sessionRoutes: RouteModule = (mount, bus) => {
    *       200: { description: Sessions, content: { application/json: { schema: { $ref: '#/components/schemas/SessionList' } } } }
    *       503: { $ref: '#/components/responses/Unavailable' }
    */
-  mount('get', '/lanes/sessions', async (ctx) => answerText(ctx, 200, await bus.read(registry('list-sessions'), {})))
+  mount('get', '/lanes/sessions', async (ctx) => answerText(ctx, 200, await bus.read(Registry.listSessions, {})))
 
   /**
    * @openapi
@@ -40,15 +43,15 @@ export const sessionRoutes: RouteModule = (mount, bus) => {
    *       503: { $ref: '#/components/responses/Unavailable' }
    */
   mount('get', '/lanes/:laneId/session/status', async (ctx) =>
-    answerText(ctx, 200, await bus.read(registry('get-session'), { laneId: laneIdOf(ctx), ...minSeqOf(ctx) })),
+    answerText(ctx, 200, await bus.read(Registry.getSession, { laneId: laneIdOf(ctx), ...minSeqOf(ctx) })),
   )
 
   const changeSession =
-    (verb: 'start-session' | 'stop-session'): RouteHandler =>
+    (verb: typeof Registry.startSession | typeof Registry.stopSession): RouteHandler =>
     (ctx) => {
       const laneId = laneIdOf(ctx)
       checkEmpty(ctx.state.json)
-      return answerCommand(ctx, { status: 200, laneId }, (commandId) => bus.command(registry(verb), { commandId, laneId }))
+      return answerCommand(ctx, { status: 200, laneId }, (commandId) => bus.command(verb, { commandId, laneId }))
     }
 
   /**
@@ -71,7 +74,7 @@ export const sessionRoutes: RouteModule = (mount, bus) => {
    *       422: { $ref: '#/components/responses/KeyReused' }
    *       503: { $ref: '#/components/responses/Unavailable' }
    */
-  mount('post', '/lanes/:laneId/session/start', changeSession('start-session'))
+  mount('post', '/lanes/:laneId/session/start', changeSession(Registry.startSession))
 
   /**
    * @openapi
@@ -92,15 +95,15 @@ export const sessionRoutes: RouteModule = (mount, bus) => {
    *       422: { $ref: '#/components/responses/KeyReused' }
    *       503: { $ref: '#/components/responses/Unavailable' }
    */
-  mount('post', '/lanes/:laneId/session/stop', changeSession('stop-session'))
+  mount('post', '/lanes/:laneId/session/stop', changeSession(Registry.stopSession))
 
   /** Prompt, steer and interrupt differ in their body only: the session decides. */
   const turn =
-    (verb: TurnVerb): RouteHandler =>
+    <V extends TurnVerb>(verb: V, read: (json: unknown) => (commandId: string) => RequestOf<V>): RouteHandler =>
     (ctx) => {
       const laneId = laneIdOf(ctx)
-      const body = checkTurn[verb](ctx.state.json)
-      return answerCommand(ctx, { status: 202, laneId }, (commandId) => sendToSession(bus, { laneId, verb, commandId, body }))
+      const request = read(ctx.state.json)
+      return answerCommand(ctx, { status: 202, laneId }, (commandId) => sendToSession(bus, { laneId, verb, request: request(commandId) }))
     }
 
   /**
@@ -129,7 +132,11 @@ export const sessionRoutes: RouteModule = (mount, bus) => {
    *       503: { $ref: '#/components/responses/Unavailable' }
    *       504: { $ref: '#/components/responses/Timeout' }
    */
-  mount('post', '/lanes/:laneId/prompt', turn('prompt'))
+  mount(
+    'post',
+    '/lanes/:laneId/prompt',
+    turn(Sessions.prompt, (json) => asCommand(checkPrompt(json))),
+  )
 
   /**
    * @openapi
@@ -156,7 +163,11 @@ export const sessionRoutes: RouteModule = (mount, bus) => {
    *       503: { $ref: '#/components/responses/Unavailable' }
    *       504: { $ref: '#/components/responses/Timeout' }
    */
-  mount('post', '/lanes/:laneId/steer', turn('steer'))
+  mount(
+    'post',
+    '/lanes/:laneId/steer',
+    turn(Sessions.steer, (json) => asCommand(checkPrompt(json))),
+  )
 
   /**
    * @openapi
@@ -180,5 +191,9 @@ export const sessionRoutes: RouteModule = (mount, bus) => {
    *       503: { $ref: '#/components/responses/Unavailable' }
    *       504: { $ref: '#/components/responses/Timeout' }
    */
-  mount('post', '/lanes/:laneId/interrupt', turn('interrupt'))
+  mount(
+    'post',
+    '/lanes/:laneId/interrupt',
+    turn(Sessions.interrupt, (json) => asCommand(checkInterrupt(json))),
+  )
 }

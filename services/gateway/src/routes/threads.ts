@@ -1,5 +1,5 @@
 import {
-  subjects,
+  Registry,
   ThreadAction,
   ThreadListQuery,
   ThreadReadQuery,
@@ -15,7 +15,6 @@ import { queryReader } from '../http/query-reader.ts'
 import { threadIdOf } from '../http/request-parameters.ts'
 import type { RouteHandler, RouteModule } from './gateway-router.ts'
 
-const registry = (verb: string) => subjects.command('registry', verb)
 const listQuery = queryReader(ThreadListQuery)
 const readQuery = queryReader(ThreadReadQuery)
 const checkStart = validator(ThreadStart)
@@ -51,7 +50,7 @@ export const threadRoutes: RouteModule = (mount, bus) => {
    */
   mount('get', '/codex/threads', async (ctx) => {
     const query = { limit: DEFAULT_THREADS, ...listQuery(ctx) }
-    answerText(ctx, 200, await bus.command(registry('list-threads'), query))
+    answerText(ctx, 200, await bus.command(Registry.listThreads, query))
   })
 
   /**
@@ -64,7 +63,7 @@ export const threadRoutes: RouteModule = (mount, bus) => {
    *       200: { description: Loaded threads, content: { application/json: { schema: { $ref: '#/components/schemas/LoadedThreads' } } } }
    *       503: { $ref: '#/components/responses/Unavailable' }
    */
-  mount('get', '/codex/threads/loaded', async (ctx) => answerText(ctx, 200, await bus.command(registry('loaded-threads'), {})))
+  mount('get', '/codex/threads/loaded', async (ctx) => answerText(ctx, 200, await bus.command(Registry.loadedThreads, {})))
 
   /**
    * @openapi
@@ -93,7 +92,7 @@ export const threadRoutes: RouteModule = (mount, bus) => {
    */
   mount('post', '/codex/threads/start', (ctx) => {
     const params = checkStart(ctx.state.json)
-    return answerCommand(ctx, { status: 201 }, (commandId) => bus.command(registry('rpc'), { commandId, method: 'thread/start', params }))
+    return answerCommand(ctx, { status: 201 }, (commandId) => bus.command(Registry.rpc, { commandId, method: 'thread/start', params }))
   })
 
   /**
@@ -115,7 +114,7 @@ export const threadRoutes: RouteModule = (mount, bus) => {
    */
   mount('get', '/codex/threads/:threadId', async (ctx) => {
     const query = { includeTurns: false, ...readQuery(ctx), threadId: threadIdOf(ctx) }
-    answerText(ctx, 200, await bus.command(registry('get-thread'), query))
+    answerText(ctx, 200, await bus.command(Registry.getThread, query))
   })
 
   const act =
@@ -123,7 +122,7 @@ export const threadRoutes: RouteModule = (mount, bus) => {
     (ctx) => {
       const threadId = threadIdOf(ctx)
       const request = { method: `thread/${action}`, params: { ...checkAction(ctx.state.json), threadId } }
-      return answerCommand(ctx, { status: 200 }, (commandId) => bus.command(registry('rpc'), { commandId, ...request }))
+      return answerCommand(ctx, { status: 200 }, (commandId) => bus.command(Registry.rpc, { commandId, ...request }))
     }
 
   /**
@@ -230,19 +229,19 @@ export const threadRoutes: RouteModule = (mount, bus) => {
   mount('post', '/codex/threads/:threadId/rollback', (ctx) => {
     const threadId = threadIdOf(ctx)
     const { numTurns = 1 } = checkRollback(ctx.state.json)
-    return answerCommand(ctx, { status: 200 }, (commandId) => bus.command(registry('rollback-thread'), { commandId, threadId, numTurns }))
+    return answerCommand(ctx, { status: 200 }, (commandId) => bus.command(Registry.rollbackThread, { commandId, threadId, numTurns }))
   })
 
   const turn =
     (action: 'start' | 'steer' | 'interrupt'): RouteHandler =>
     (ctx) => {
       const threadId = threadIdOf(ctx)
-      const body: Record<string, unknown> = { ...checkTurn[action](ctx.state.json), threadId }
+      const body: Record<string, unknown> = checkTurn[action](ctx.state.json)
       const isOwn = ([name]: [string, unknown]): boolean => OWN_FIELDS[action].includes(name)
       const own = Object.fromEntries(Object.entries(body).filter(isOwn))
       const options = Object.fromEntries(Object.entries(body).filter((entry) => !isOwn(entry)))
-      const request = { ...own, action, options }
-      return answerCommand(ctx, { status: 202 }, (commandId) => bus.command(registry('turn-on-thread'), { commandId, ...request }))
+      const request = { ...own, action, options, threadId }
+      return answerCommand(ctx, { status: 202 }, (commandId) => bus.command(Registry.turnOnThread, { commandId, ...request }))
     }
 
   /**

@@ -1,18 +1,12 @@
-import { EmptyBody, subjects, validator, WatchStart } from '@codex-bridge/contracts'
+import { EmptyBody, Registry, validator, WatchStart } from '@codex-bridge/contracts'
 import { answerText } from '../http/answers.ts'
-import type { RouteHandler, RouteModule } from './gateway-router.ts'
+import type { RouteModule } from './gateway-router.ts'
 
-const registry = (verb: string) => subjects.command('registry', verb)
 const checkStart = validator(WatchStart)
 const checkEmpty = validator(EmptyBody)
 
 /** The watcher: notices what happens to the threads of lanes outside the bridge. */
 export const watchRoutes: RouteModule = (mount, bus) => {
-  const command =
-    (verb: 'watch-start' | 'watch-stop' | 'watch-tick', check: (body: unknown) => object): RouteHandler =>
-    async (ctx) =>
-      answerText(ctx, 200, await bus.command(registry(verb), check(ctx.state.json)))
-
   /**
    * @openapi
    * /watch/status:
@@ -23,7 +17,7 @@ export const watchRoutes: RouteModule = (mount, bus) => {
    *       200: { description: The watcher, content: { application/json: { schema: { $ref: '#/components/schemas/WatchStatus' } } } }
    *       503: { $ref: '#/components/responses/Unavailable' }
    */
-  mount('get', '/watch/status', async (ctx) => answerText(ctx, 200, await bus.read(registry('watch-status'), {})))
+  mount('get', '/watch/status', async (ctx) => answerText(ctx, 200, await bus.read(Registry.watchStatus, {})))
 
   /**
    * @openapi
@@ -42,7 +36,7 @@ export const watchRoutes: RouteModule = (mount, bus) => {
    *       415: { $ref: '#/components/responses/MediaType' }
    *       503: { $ref: '#/components/responses/Unavailable' }
    */
-  mount('post', '/watch/start', command('watch-start', checkStart))
+  mount('post', '/watch/start', async (ctx) => answerText(ctx, 200, await bus.command(Registry.watchStart, checkStart(ctx.state.json))))
 
   /**
    * @openapi
@@ -55,7 +49,7 @@ export const watchRoutes: RouteModule = (mount, bus) => {
    *       400: { $ref: '#/components/responses/BadRequest' }
    *       503: { $ref: '#/components/responses/Unavailable' }
    */
-  mount('post', '/watch/stop', command('watch-stop', checkEmpty))
+  mount('post', '/watch/stop', async (ctx) => answerText(ctx, 200, await bus.command(Registry.watchStop, checkEmpty(ctx.state.json))))
 
   /**
    * @openapi
@@ -68,5 +62,5 @@ export const watchRoutes: RouteModule = (mount, bus) => {
    *       400: { $ref: '#/components/responses/BadRequest' }
    *       503: { $ref: '#/components/responses/Unavailable' }
    */
-  mount('post', '/watch/tick', command('watch-tick', checkEmpty))
+  mount('post', '/watch/tick', async (ctx) => answerText(ctx, 200, await bus.command(Registry.watchTick, checkEmpty(ctx.state.json))))
 }

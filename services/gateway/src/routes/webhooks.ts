@@ -1,9 +1,8 @@
-import { BridgeError, EmptyBody, SubscriptionId, subjects, validator, WebhookCreate, WebhookPatch } from '@codex-bridge/contracts'
+import { BridgeError, EmptyBody, SubscriptionId, validator, WebhookCreate, WebhookPatch, Webhooks } from '@codex-bridge/contracts'
 import { answerCommand, answerText } from '../http/answers.ts'
 import type { GatewayContext } from '../http/gateway-context.ts'
 import type { RouteModule } from './gateway-router.ts'
 
-const webhooks = (verb: string) => subjects.command('webhooks', verb)
 const checkCreate = validator(WebhookCreate)
 const checkPatch = validator(WebhookPatch)
 const checkEmpty = validator(EmptyBody)
@@ -46,10 +45,10 @@ export const webhookRoutes: RouteModule = (mount, bus) => {
    *       422: { $ref: '#/components/responses/KeyReused' }
    *       503: { $ref: '#/components/responses/Unavailable' }
    */
-  mount('get', '/webhooks', async (ctx) => answerText(ctx, 200, await bus.read(webhooks('list'), {})))
+  mount('get', '/webhooks', async (ctx) => answerText(ctx, 200, await bus.read(Webhooks.list, {})))
   mount('post', '/webhooks', (ctx) => {
     const body = checkCreate(ctx.state.json)
-    return answerCommand(ctx, { status: 201 }, (commandId) => bus.command(webhooks('create'), { commandId, body }))
+    return answerCommand(ctx, { status: 201 }, (commandId) => bus.command(Webhooks.create, { commandId, body }))
   })
 
   /**
@@ -92,15 +91,15 @@ export const webhookRoutes: RouteModule = (mount, bus) => {
    *       404: { $ref: '#/components/responses/NotFound' }
    *       503: { $ref: '#/components/responses/Unavailable' }
    */
-  mount('get', '/webhooks/:id', async (ctx) => answerText(ctx, 200, await bus.read(webhooks('get'), { id: idOf(ctx) })))
+  mount('get', '/webhooks/:id', async (ctx) => answerText(ctx, 200, await bus.read(Webhooks.get, { id: idOf(ctx) })))
   mount('patch', '/webhooks/:id', (ctx) => {
     const id = idOf(ctx)
     const body = checkPatch(ctx.state.json)
-    return answerCommand(ctx, { status: 200 }, (commandId) => bus.command(webhooks('patch'), { commandId, id, body }))
+    return answerCommand(ctx, { status: 200 }, (commandId) => bus.command(Webhooks.patch, { commandId, id, body }))
   })
   mount('delete', '/webhooks/:id', (ctx) => {
     const id = idOf(ctx)
-    return answerCommand(ctx, { status: 204 }, (commandId) => bus.command(webhooks('delete'), { commandId, id }))
+    return answerCommand(ctx, { status: 204 }, (commandId) => bus.command(Webhooks.delete, { commandId, id }))
   })
 
   /**
@@ -122,6 +121,6 @@ export const webhookRoutes: RouteModule = (mount, bus) => {
   mount('post', '/webhooks/:id/test', (ctx) => {
     const id = idOf(ctx)
     checkEmpty(ctx.state.json)
-    return answerCommand(ctx, { status: 202 }, (commandId) => bus.command(webhooks('test'), { commandId, id }))
+    return answerCommand(ctx, { status: 202 }, (commandId) => bus.command(Webhooks.test, { commandId, id }))
   })
 }

@@ -1,4 +1,4 @@
-import { StartVisible, subjects, validator } from '@codex-bridge/contracts'
+import { Registry, StartVisible, validator } from '@codex-bridge/contracts'
 import { answerCommand } from '../http/answers.ts'
 import type { RouteModule } from './gateway-router.ts'
 import { refuseReserved } from './lanes.ts'
@@ -37,8 +37,6 @@ export const workflowRoutes: RouteModule = (mount, bus) => {
     const body = checkStart(ctx.state.json)
     refuseReserved(body.laneId)
     const lane = body.laneId === undefined ? {} : { laneId: body.laneId }
-    return answerCommand(ctx, { status: 201, ...lane }, (commandId) =>
-      bus.command(subjects.command('registry', 'start-visible'), { commandId, body }),
-    )
+    return answerCommand(ctx, { status: 201, ...lane }, (commandId) => bus.command(Registry.startVisible, { commandId, body }))
   })
 }

@@ -8,7 +8,8 @@ import {
   type LaneState,
   MAX_MESSAGE_BYTES,
   matchesAnyPattern,
-  type RegistryRequest,
+  type Registry,
+  type RequestOf,
   type Session,
   type SessionState,
   subjects,
@@ -59,7 +60,7 @@ export class LaneQueries {
     return JSON.parse((await this.sessionText(laneId, minSeq)).text) as Session
   }
 
-  async lanes(query: RegistryRequest<'list-lanes'>): Promise<RawJson> {
+  async lanes(query: RequestOf<typeof Registry.listLanes>): Promise<RawJson> {
     await this.caughtUp(query.minSeq ?? 0)
     const { filter } = query
     const accepts = filter ? { accepts: (text: string) => passesFilter(JSON.parse(text) as Lane, filter) } : {}
@@ -76,7 +77,7 @@ export class LaneQueries {
    * readable until they are purged.
    * @throws BridgeError `lane_not_found`
    */
-  async events(query: RegistryRequest<'lane-events'>): Promise<{ events: BridgeEvent[]; nextCursor: string | null }> {
+  async events(query: RequestOf<typeof Registry.laneEvents>): Promise<{ events: BridgeEvent[]; nextCursor: string | null }> {
     const [{ lastSeq }, last] = await Promise.all([this.#log.extent(), this.#log.last(query.laneId, 'lane')])
     if (!last) throw new BridgeError('lane_not_found', `No lane ${query.laneId}`)
     const events: BridgeEvent[] = []

@@ -5,7 +5,8 @@ import {
   type Lane,
   type LaneCreate,
   type LaneState,
-  type RegistryRequest,
+  type Registry,
+  type RequestOf,
   type Session,
   type SessionReply,
   type StartVisibleResult,
@@ -60,7 +61,7 @@ export class LaneService {
     this.#logger = logger
   }
 
-  async create({ commandId, body }: RegistryRequest<'create-lane'>): Promise<Lane> {
+  async create({ commandId, body }: RequestOf<typeof Registry.createLane>): Promise<Lane> {
     const { laneId, seq } = await this.#create(commandId, body, body)
     return await this.#reader.lane(laneId, seq)
   }
@@ -72,7 +73,7 @@ export class LaneService {
   async delete({
     commandId,
     laneId,
-  }: RegistryRequest<'delete-lane'>): Promise<{ laneId: string; seq: number; worktree?: WorktreeOutcome }> {
+  }: RequestOf<typeof Registry.deleteLane>): Promise<{ laneId: string; seq: number; worktree?: WorktreeOutcome }> {
     const command = this.#command('delete-lane', commandId, { laneId })
     const { state } = await this.#lanes.load(laneId)
     if (state && !state.deleted) await this.#stop(state, stepId(commandId, 'stop'))
@@ -84,19 +85,19 @@ export class LaneService {
   }
 
   /** Brings the lane's session up: answers the live one, claims a runner, or recovers a session whose owner is gone. */
-  async startSession({ commandId, laneId }: RegistryRequest<'start-session'>): Promise<Session> {
+  async startSession({ commandId, laneId }: RequestOf<typeof Registry.startSession>): Promise<Session> {
     const { seq } = await this.#start(await this.#existing(laneId), commandId)
     return await this.#reader.session(laneId, seq)
   }
 
-  async stopSession({ commandId, laneId }: RegistryRequest<'stop-session'>): Promise<Session> {
+  async stopSession({ commandId, laneId }: RequestOf<typeof Registry.stopSession>): Promise<Session> {
     const seq = await this.#stop(await this.#existing(laneId), commandId)
     return await this.#reader.session(laneId, seq)
   }
 
   /** The one-shot workflow: lane, session, thread, and the kickoff turn if there is a prompt. */
   async startVisible(
-    { commandId, body }: RegistryRequest<'start-visible'>,
+    { commandId, body }: RequestOf<typeof Registry.startVisible>,
     threads: ThreadService,
     survey: RunnerSurvey,
   ): Promise<StartVisibleResult> {
@@ -126,7 +127,7 @@ export class LaneService {
    * Makes a lane of an existing thread. Nothing is run: the session starts with the first prompt or by command.
    * @throws BridgeError `thread_not_found`, `readiness_blocked` (another surface than required), `lane_attached_elsewhere`
    */
-  async attach({ commandId, body }: RegistryRequest<'attach'>, threads: ThreadService, survey: RunnerSurvey): Promise<Lane> {
+  async attach({ commandId, body }: RequestOf<typeof Registry.attach>, threads: ThreadService, survey: RunnerSurvey): Promise<Lane> {
     const facts = await takenFacts(body.threadId, threads, survey)
     assertSurface(body, facts)
     this.#assertFree(body.threadId, body.laneId ?? laneIdOfCommand(commandId))
@@ -135,14 +136,14 @@ export class LaneService {
   }
 
   /** Refreshes what the lane says of its thread. @throws BridgeError `thread_not_found` when it has none */
-  async sync({ commandId, laneId }: RegistryRequest<'sync-lane'>, threads: ThreadService): Promise<Lane> {
+  async sync({ commandId, laneId }: RequestOf<typeof Registry.syncLane>, threads: ThreadService): Promise<Lane> {
     const { threadId } = await this.#existing(laneId)
     if (threadId === null) throw new BridgeError('thread_not_found', `Lane ${laneId} has no thread`)
     return await this.#facts(laneId, commandId, await threads.facts(threadId), 'lane.synced')
   }
 
   /** Deletes lanes that are over, or only says which. One that fails is reported and does not stop the rest. */
-  async cleanup({ commandId, body }: RegistryRequest<'cleanup'>): Promise<CleanupResult> {
+  async cleanup({ commandId, body }: RequestOf<typeof Registry.cleanup>): Promise<CleanupResult> {
     const dryRun = body.dryRun ?? true
     const lanes = planCleanup(this.#projector.all(), body, Date.now())
     if (!dryRun) {
@@ -162,7 +163,7 @@ export class LaneService {
   }
 
   /** Marks a lane done by hand. */
-  async debugComplete({ commandId, body }: RegistryRequest<'debug-complete'>): Promise<Lane> {
+  async debugComplete({ commandId, body }: RequestOf<typeof Registry.debugComplete>): Promise<Lane> {
     const command = this.#command('debug-complete', commandId, body)
     const { version } = await this.#lanes.transact(body.laneId, (current) =>
       decideDebugCompletion(current, body.laneId, body.note ?? null, command),

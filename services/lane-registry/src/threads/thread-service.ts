@@ -1,11 +1,14 @@
-import { type Bus, NoRespondersError, requestJson } from '@codex-bridge/bus'
+import { type Bus, NoRespondersError } from '@codex-bridge/bus'
 import {
   BridgeError,
+  Codex,
   isForbiddenMethod,
   type LoadedThreads,
-  type RegistryRequest,
+  type Registry,
+  type ReplyOf,
+  type RequestOf,
+  Sessions,
   SOURCE_KINDS,
-  subjects,
   type ThreadTurn,
 } from '@codex-bridge/contracts'
 import { fingerprint } from '@codex-bridge/service-kit'
@@ -28,6 +31,7 @@ const LOADED_MS = 2000
 const ACTIVE_SCAN = 500
 
 type Params = Record<string, unknown>
+type ThreadView = ReplyOf<typeof Registry.getThread>
 
 /** Calls on threads: through the lane that holds the thread live, else through a runner's own process. */
 export class ThreadService {
@@ -41,7 +45,7 @@ export class ThreadService {
   }
 
   /** Any method under the policy. @throws BridgeError `rpc_method_forbidden`, `codex_error`, `no_runner` */
-  async rpc({ commandId, method, params }: RegistryRequest<'rpc'>): Promise<unknown> {
+  async rpc({ commandId, method, params }: RequestOf<typeof Registry.rpc>): Promise<unknown> {
     if (!this.#options.unrestricted && isForbiddenMethod(method)) {
       throw new BridgeError(
         'rpc_method_forbidden',
@@ -62,12 +66,12 @@ export class ThreadService {
     const laneId = typeof threadId === 'string' && method !== 'thread/fork' ? this.#liveLaneOf(threadId) : undefined
     const { bus, timeoutMs } = this.#options
     try {
-      if (laneId !== undefined) return await requestJson(bus, subjects.session(laneId, 'call'), { method, params }, timeoutMs)
+      if (laneId !== undefined) return await bus.call(Sessions.call, { method, params }, { laneId, timeoutMs })
     } catch (error) {
       if (!(error instanceof NoRespondersError)) throw threadError(error, threadId)
     }
     try {
-      return await requestJson(bus, subjects.command('codex', 'call'), { method, params }, timeoutMs)
+      return await bus.call(Codex.call, { method, params }, { timeoutMs })
     } catch (error) {
       if (error instanceof NoRespondersError) throw new BridgeError('no_runner')
       throw threadError(error, threadId)
@@ -75,7 +79,7 @@ export class ThreadService {
   }
 
   /** Up to 200 threads, over as many pages of Codex as that takes. */
-  async list({ limit, cursor, sourceKinds }: RegistryRequest<'list-threads'>): Promise<{ threads: unknown[]; nextCursor: string | null }> {
+  async list({ limit, cursor, sourceKinds }: RequestOf<typeof Registry.listThreads>): Promise<ReplyOf<typeof Registry.listThreads>> {
     const threads: CodexThread[] = []
     let next: string | null = cursor ?? null
     do {
@@ -91,14 +95,14 @@ export class ThreadService {
   }
 
   /** One thread, with its turns where asked for. @throws BridgeError `thread_not_found` */
-  async read({ threadId, includeTurns }: RegistryRequest<'get-thread'>): Promise<unknown> {
+  async read({ threadId, includeTurns }: RequestOf<typeof Registry.getThread>): Promise<ThreadView> {
     const read = async (withTurns: boolean): Promise<CodexThread> =>
       ((await this.call('thread/read', { threadId, includeTurns: withTurns })) as { thread: CodexThread }).thread
     const thread = await read(includeTurns).catch(async (error: unknown) => {
       if (!(includeTurns && hasNoTurnsYet(error))) throw error
       return await read(false)
     })
-    return (await this.#described([thread]))[0]
+    return (await this.#described([thread]))[0] as ThreadView
   }
 
   /** What the bridge's app-servers have loaded, sub-agents included. A process that does not answer in time is left out. */
@@ -106,20 +110,21 @@ export class ThreadService {
     const { bus, projector } = this.#options
     const live = projector.all().filter(({ session }) => session?.phase === 'live')
     const request = { method: 'thread/loaded/list', params: {} }
-    const ask = async (subject: string, laneId: string | null): Promise<LoadedThreads['threads']> => {
-      const answer = await requestJson<{ data: string[] }>(bus, subject, request, LOADED_MS).catch(() => ({ data: [] }))
-      return answer.data.map((threadId) => ({ threadId, laneId }))
+    const timeoutMs = LOADED_MS
+    const ask = async (answer: Promise<unknown>, laneId: string | null): Promise<LoadedThreads['threads']> => {
+      const { data } = (await answer.catch(() => ({ data: [] }))) as { data: string[] }
+      return data.map((threadId) => ({ threadId, laneId }))
     }
     const found = await Promise.all([
-      ...live.map(({ lane }) => ask(subjects.session(lane.laneId, 'call'), lane.laneId)),
-      ask(subjects.command('codex', 'call'), null),
+      ...live.map(({ lane }) => ask(bus.call(Sessions.call, request, { laneId: lane.laneId, timeoutMs }), lane.laneId)),
+      ask(bus.call(Codex.call, request, { timeoutMs }), null),
     ])
     return { threads: found.flat(), nextCursor: null }
   }
 
   /** Threads with recent activity, by the caller's preferences. */
   async active(
-    query: RegistryRequest<'active-threads'>,
+    query: RequestOf<typeof Registry.activeThreads>,
   ): Promise<{ threads: (ActiveThread & Lineage)[]; scanned: number; nextCursor: null }> {
     const found: CodexThread[] = []
     const since = Date.now() / 1000 - query.windowSec
@@ -160,11 +165,11 @@ export class ThreadService {
    * The contract's rollback: drops the last `numTurns` turns. Codex reverts to before a turn, so the oldest of them is looked
    * up first; fewer turns than asked for means all of them, none means nothing to do.
    */
-  rollback({ commandId, threadId, numTurns }: RegistryRequest<'rollback-thread'>): Promise<unknown> {
+  rollback({ commandId, threadId, numTurns }: RequestOf<typeof Registry.rollbackThread>): Promise<ReplyOf<typeof Registry.rollbackThread>> {
     return this.#memory.run(commandId, fingerprint('rollback', { threadId, numTurns }), () => this.#rollBack(threadId, numTurns))
   }
 
-  async #rollBack(threadId: string, numTurns: number): Promise<unknown> {
+  async #rollBack(threadId: string, numTurns: number): Promise<ReplyOf<typeof Registry.rollbackThread>> {
     const turns = await this.#lastTurns(threadId, numTurns)
     const oldest = turns.at(-1)
     if (!oldest) return { thread: ((await this.call('thread/read', { threadId })) as { thread: unknown }).thread, droppedTurns: 0 }
@@ -206,7 +211,7 @@ export class ThreadService {
   }
 
   /** Start, steer or interrupt: through the lane's session where a lane holds the thread, so that it shows in its events. */
-  async turn(request: RegistryRequest<'turn-on-thread'>): Promise<ThreadTurn> {
+  async turn(request: RequestOf<typeof Registry.turnOnThread>): Promise<ThreadTurn> {
     const { commandId, threadId, action } = request
     const laneId = this.#liveLaneOf(threadId)
     const above = action === 'interrupt' ? this.#workOf(threadId) : undefined
@@ -223,7 +228,7 @@ export class ThreadService {
     return { laneId: null, sessionId: null, threadId, turnId, action, status, commandId, seq: null }
   }
 
-  async #turn(request: RegistryRequest<'turn-on-thread'>): Promise<{ turnId: string | null }> {
+  async #turn(request: RequestOf<typeof Registry.turnOnThread>): Promise<{ turnId: string | null }> {
     const { threadId, action, input, turnId, expectedTurnId, options = {} } = request
     const text = [{ type: 'text', text: input ?? '', text_elements: [] }]
     const expected = expectedTurnId === undefined ? {} : { expectedTurnId }
@@ -244,9 +249,9 @@ export class ThreadService {
     return (await this.call('thread/list', params)) as ThreadPage
   }
 
-  async #described(threads: readonly CodexThread[]): Promise<unknown[]> {
+  async #described(threads: readonly CodexThread[]): Promise<ThreadView[]> {
     const lineage = await this.#lineage.of(threads)
-    return threads.map((thread) => ({ ...thread, surface: surfaceOf(thread), ...lineage.get(thread.id) }))
+    return threads.map((thread) => ({ ...thread, surface: surfaceOf(thread), ...(lineage.get(thread.id) as Lineage) }))
   }
 
   /** The lane whose process has the thread. One that waits for it holds nothing. */

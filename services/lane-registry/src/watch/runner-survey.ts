@@ -1,12 +1,12 @@
-import { type Bus, requestMany } from '@codex-bridge/bus'
+import type { Bus } from '@codex-bridge/bus'
 import {
   BridgeError,
+  Codex,
   type CodexProcess,
   type HostSnapshot,
-  type PathCheck,
-  type RegistryRequest,
+  type Registry,
+  type RequestOf,
   type RunningCodex,
-  subjects,
   type ThreadWriter,
 } from '@codex-bridge/contracts'
 import { isLive, type LaneAggregates, threadOf } from '../lanes/lane-view.ts'
@@ -61,7 +61,7 @@ export class RunnerSurvey {
 
   /** @throws BridgeError `no_runner` when nobody answers */
   async look(): Promise<HostView> {
-    const sights = await requestMany<HostSnapshot>(this.#options.bus, subjects.command('codex', 'running'), {}, LOOK_MS)
+    const sights = await this.#options.bus.callAll(Codex.running, {}, LOOK_MS)
     if (sights.length === 0) throw new BridgeError('no_runner', 'No session-runner is there to look')
     return mergeSnapshots(sights)
   }
@@ -69,13 +69,13 @@ export class RunnerSurvey {
   /** Folders that no runner sees; undefined when none answers. */
   async missingPaths(paths: string[]): Promise<ReadonlySet<string> | undefined> {
     if (paths.length === 0) return new Set()
-    const answers = await requestMany<PathCheck>(this.#options.bus, subjects.command('codex', 'check-paths'), { paths }, LOOK_MS)
+    const answers = await this.#options.bus.callAll(Codex.checkPaths, { paths }, LOOK_MS)
     if (answers.length === 0) return
     return new Set(paths.filter((path) => answers.every(({ missing }) => missing.includes(path))))
   }
 
   /** `GET /codex/running`. @throws BridgeError `no_runner` */
-  async running({ windowSec = DEFAULT_WINDOW_SEC }: RegistryRequest<'running-codex'>): Promise<RunningCodex> {
+  async running({ windowSec = DEFAULT_WINDOW_SEC }: RequestOf<typeof Registry.runningCodex>): Promise<RunningCodex> {
     const { blind, processes, writers } = await this.look()
     const seen = [...writers].map(([threadId, { pid, surface }]) => ({ threadId, pid, surface, laneId: this.#laneOf(threadId) }))
     if (blind === null) return { mode: 'processes', processes, threads: seen, reason: null }

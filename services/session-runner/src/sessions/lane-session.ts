@@ -4,8 +4,9 @@ import {
   type Approval,
   BridgeError,
   type LaneState,
+  type RequestOf,
   type SessionReply,
-  type SessionRequest,
+  type Sessions,
   type StatusReason,
   type ThreadSummary,
 } from '@codex-bridge/contracts'
@@ -198,22 +199,22 @@ export class LaneSession {
     }
   }
 
-  prompt(request: SessionRequest<'prompt'>) {
+  prompt(request: RequestOf<typeof Sessions.prompt>) {
     return this.#live().prompt(request)
   }
 
-  steer(request: SessionRequest<'steer'>) {
+  steer(request: RequestOf<typeof Sessions.steer>) {
     return this.#live().steer(request)
   }
 
-  async interrupt(request: SessionRequest<'interrupt'>) {
+  async interrupt(request: RequestOf<typeof Sessions.interrupt>) {
     const receipt = await this.#live().interrupt(request)
     if (this.#record.state.activeTurn) this.#stalled.endUnlessOver(receipt.turnId)
     return receipt
   }
 
   /** An app-server call on this session's process. @throws BridgeError */
-  async call({ method, params }: SessionRequest<'call'>): Promise<unknown> {
+  async call({ method, params }: RequestOf<typeof Sessions.call>): Promise<unknown> {
     this.#live()
     const { rpcTimeoutMs: timeoutMs, originators } = this.#options
     const call = { method, params, timeoutMs, reload: () => this.#reload() }
@@ -221,7 +222,7 @@ export class LaneSession {
   }
 
   /** Ends the session: interrupts the turn, ends the process, says so in the log. Repeating it waits for the same end. */
-  stop({ commandId }: SessionRequest<'stop'>): Promise<SessionReply> {
+  stop({ commandId }: RequestOf<typeof Sessions.stop>): Promise<SessionReply> {
     this.#stopping ??= this.#shutDown('session_stopped', (state) => stopped(state, 'command', null, commandId))
     return this.#stopping
   }

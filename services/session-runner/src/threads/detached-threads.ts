@@ -1,5 +1,5 @@
 import { type AppServerProcess, classifyResumeError, type Thread } from '@codex-bridge/codex-client'
-import { BridgeError, type CodexCall, isReadingMethod, needsLoadedThread } from '@codex-bridge/contracts'
+import { type AppServerCall, BridgeError, isReadingMethod, needsLoadedThread } from '@codex-bridge/contracts'
 import type { Logger } from '@codex-bridge/service-kit'
 import { type AppServerLauncher, CLIENT_NAME } from '../codex/app-server-launcher.ts'
 import type { ProcessScanner } from '../host/process-scanner.ts'
@@ -42,7 +42,7 @@ export class DetachedThreads {
   }
 
   /** @returns Codex's result as it is. @throws BridgeError `codex_error`, `readiness_blocked`, `codex_timeout`, `codex_unavailable` */
-  async call(call: CodexCall): Promise<unknown> {
+  async call(call: AppServerCall): Promise<unknown> {
     return await this.#options.originators.complete(await this.#call(call))
   }
 
@@ -51,7 +51,7 @@ export class DetachedThreads {
     await Promise.all([this.#reader?.stop(), ...[...this.#held.values()].map(({ server }) => server.stop())])
   }
 
-  async #call({ method, params, timeoutMs }: CodexCall): Promise<unknown> {
+  async #call({ method, params, timeoutMs }: AppServerCall): Promise<unknown> {
     const limit = timeoutMs ?? this.#options.rpcTimeoutMs
     try {
       // A process that only reads has nothing loaded: what counts is what is held.

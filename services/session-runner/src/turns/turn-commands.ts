@@ -2,8 +2,9 @@ import type { AppServerProcess, TurnStartParams, TurnSteerParams } from '@codex-
 import {
   BridgeError,
   type CommandRecord,
-  type SessionRequest,
+  type RequestOf,
   type SessionState,
+  type Sessions,
   type SkippedTurn,
   type TurnReceipt,
 } from '@codex-bridge/contracts'
@@ -51,7 +52,7 @@ export class TurnCommands {
    * never repeated by a retry.
    * @throws BridgeError `turn_active`, `readiness_blocked`, `codex_error`, `codex_timeout`, `codex_unavailable`
    */
-  prompt({ commandId, body, orSkip, options }: SessionRequest<'prompt'>): Promise<TurnReceipt | SkippedTurn> {
+  prompt({ commandId, body, orSkip, options }: RequestOf<typeof Sessions.prompt>): Promise<TurnReceipt | SkippedTurn> {
     return this.#serial.run(async () => {
       const mark = fingerprint('prompt', options ? { ...body, options } : body)
       const known = this.#knownPrompt(commandId, mark)
@@ -78,7 +79,7 @@ export class TurnCommands {
    * it and the retry finds none, so it cannot land twice.
    * @throws BridgeError `no_active_turn`, `turn_mismatch`, `codex_error`
    */
-  steer({ commandId, body, options }: SessionRequest<'steer'>): Promise<TurnReceipt> {
+  steer({ commandId, body, options }: RequestOf<typeof Sessions.steer>): Promise<TurnReceipt> {
     return this.#serial.run(async () => {
       const mark = fingerprint('steer', options ? { ...body, options } : body)
       const known = this.#known(commandId, mark)
@@ -101,7 +102,7 @@ export class TurnCommands {
    * interrupted too. The completion event tells when it is over.
    * @throws BridgeError `no_active_turn`, `turn_mismatch`, `codex_error`
    */
-  async interrupt({ commandId, body }: SessionRequest<'interrupt'>): Promise<TurnReceipt> {
+  async interrupt({ commandId, body }: RequestOf<typeof Sessions.interrupt>): Promise<TurnReceipt> {
     const mark = fingerprint('interrupt', body)
     const known = this.#known(commandId, mark)
     if (known) return known
@@ -126,7 +127,7 @@ export class TurnCommands {
     return this.#receipt('interrupt', 'interrupting', commandId, turnId, record.seq)
   }
 
-  async #start(commandId: string, input: string, options: SessionRequest<'prompt'>['options']): Promise<string> {
+  async #start(commandId: string, input: string, options: RequestOf<typeof Sessions.prompt>['options']): Promise<string> {
     const { record, server, rpcTimeoutMs, reload } = this.#options
     const params = {
       ...options,

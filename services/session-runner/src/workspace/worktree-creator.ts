@@ -1,12 +1,12 @@
 import { mkdirSync, rmdirSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { RunnerRequest, WorktreePlan } from '@codex-bridge/contracts'
+import type { RequestOf, Runners, WorktreePlan } from '@codex-bridge/contracts'
 import { worktreeBlocked } from './git/git-client.ts'
 import { isThere, listNames, readText } from './git/git-files.ts'
 import type { ListedWorktree } from './git/porcelain.ts'
 import { assertBranchName, branchExists, branchTip, commitOf, listWorktrees, type Repository } from './git/repository-reader.ts'
 
-export type MakeRequest = Pick<RunnerRequest<'create-worktree'>, 'laneId' | 'incarnation' | 'worktree'>
+export type MakeRequest = Pick<RequestOf<typeof Runners.createWorktree>, 'laneId' | 'incarnation' | 'worktree'>
 
 /** Reason of the lock that a worktree has while it is being made: whoever finds it knows that it is half made, and for whom. */
 export const markOf = ({ laneId, incarnation }: Pick<MakeRequest, 'laneId' | 'incarnation'>): string =>

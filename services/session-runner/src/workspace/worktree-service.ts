@@ -5,7 +5,8 @@ import {
   BridgeError,
   type LaneState,
   type LaneWorktree,
-  type RunnerRequest,
+  type RequestOf,
+  type Runners,
   type WorktreeOutcome,
   type WorktreePlan,
 } from '@codex-bridge/contracts'
@@ -31,7 +32,7 @@ export type WorktreeKeeperOptions = {
   logger: Logger
 }
 
-type LaneRequest = RunnerRequest<'create-worktree'>
+type LaneRequest = RequestOf<typeof Runners.createWorktree>
 
 const LEASE_RETRY_MS = 100
 
@@ -46,7 +47,7 @@ export class WorktreeService {
   }
 
   /** @throws BridgeError `worktree_blocked`, `validation_error` (branch) */
-  async plan({ laneId, repoRoot, branch }: RunnerRequest<'plan-worktree'>): Promise<WorktreePlan> {
+  async plan({ laneId, repoRoot, branch }: RequestOf<typeof Runners.planWorktree>): Promise<WorktreePlan> {
     const repository = await this.#open(repoRoot)
     const { folder, workspaces } = this.#options
     const parent = isAbsolute(folder) ? folder : resolve(repository.root, folder)

@@ -1,7 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
-import { applyTopology, type Bus, connectBus, EventLog, renderServerConfig, requestJson } from '@codex-bridge/bus'
-import { BUS_ROLES, type BusRole, subjects, type Webhook, type WebhookCreate, type WebhookVerb } from '@codex-bridge/contracts'
+import { applyTopology, type Bus, connectBus, EventLog, renderServerConfig } from '@codex-bridge/bus'
+import {
+  BUS_ROLES,
+  type BusRole,
+  type ReplyOf,
+  type RequestOf,
+  type ServiceVerb,
+  subjects,
+  type Webhook,
+  type WebhookCreate,
+  Webhooks,
+} from '@codex-bridge/contracts'
 import { stampEvent } from '@codex-bridge/service-kit'
 import {
   createTempDir,
@@ -104,24 +114,24 @@ export class DispatcherRig {
     this.#cleanup()
   }
 
-  ask<T>(verb: WebhookVerb, body: Record<string, unknown> = {}): Promise<T> {
-    return requestJson<T>(this.bus, subjects.command('webhooks', verb), body)
+  ask<V extends ServiceVerb>(verb: V, request: RequestOf<V>): Promise<ReplyOf<V>> {
+    return this.bus.call(verb, request)
   }
 
   create(path: string, body: Partial<WebhookCreate> = {}, commandId: string = randomUUID()): Promise<Webhook> {
-    return this.ask('create', { commandId, body: { url: this.receiver.url(path), events: ['*'], ...body } })
+    return this.ask(Webhooks.create, { commandId, body: { url: this.receiver.url(path), events: ['*'], ...body } })
   }
 
   patch(id: string, body: Partial<WebhookCreate>, commandId: string = randomUUID()): Promise<Webhook> {
-    return this.ask('patch', { commandId, id, body })
+    return this.ask(Webhooks.patch, { commandId, id, body })
   }
 
   remove(id: string, commandId: string = randomUUID()): Promise<unknown> {
-    return this.ask('delete', { commandId, id })
+    return this.ask(Webhooks.delete, { commandId, id })
   }
 
   get(id: string): Promise<Webhook> {
-    return this.ask('get', { id })
+    return this.ask(Webhooks.get, { id })
   }
 
   /** Appends an event to a lane and returns its id. */
