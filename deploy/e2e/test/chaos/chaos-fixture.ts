@@ -2,7 +2,7 @@ import type { BridgeEvent, Lane, Session, SessionState, TurnReceipt } from '@cod
 import { findAppServers, waitFor } from '@codex-bridge/testkit'
 import { expect } from 'vitest'
 import { SLOW_MS } from '../support/bridge-environment.ts'
-import type { Rig } from '../support/bridge-fixture.ts'
+import type { BridgeFixture } from '../support/bridge-fixture.ts'
 import type { Lanes } from '../support/lanes-fixture.ts'
 import type { Observers } from '../support/observers-fixture.ts'
 
@@ -118,12 +118,12 @@ const storedPhase = async (lanes: Lanes, laneId: string): Promise<{ seq: number;
 }
 
 /** Log, lanes, sessions and processes agree: who shows life has it, and nothing lives that nobody shows. */
-export const expectTruth = (rig: Rig, lanes: Lanes, laneIds: readonly string[]): Promise<unknown> =>
+export const expectTruth = (fixture: BridgeFixture, lanes: Lanes, laneIds: readonly string[]): Promise<unknown> =>
   waitFor(
     async () => {
       const shown: Lane[] = await Promise.all(laneIds.map((laneId) => lanes.lane(laneId)))
       const sessions: Session[] = await Promise.all(laneIds.map((laneId) => lanes.session(laneId)))
-      const living = findAppServers(rig.codexHome).map(({ pid }) => pid)
+      const living = findAppServers(fixture.codexHome).map(({ pid }) => pid)
       for (const [index, lane] of shown.entries()) {
         const session = sessions[index]
         const stored = await storedPhase(lanes, lane.laneId)

@@ -3,35 +3,40 @@ import type { ErrorBody, ErrorCode, Lane } from '@codex-bridge/contracts'
 import { SERVICES } from '@codex-bridge/local'
 import { type RawRequest, rawSocket } from '@codex-bridge/testkit'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Rig, startRig } from '../support/bridge-fixture.ts'
+import { type BridgeFixture, startBridgeFixture } from '../support/bridge-fixture.ts'
 import { Lanes } from '../support/lanes-fixture.ts'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
 /** Over the gateway's default limit of 2 MiB. */
 const TOO_MUCH = 3 * 1024 * 1024
 
-let rig: Rig
+let fixture: BridgeFixture
 let lanes: Lanes
 let log: EventLog
 let close: () => Promise<void>
 let before: { lanes: string; lastSeq: number }
 
-const listText = async (): Promise<string> => (await rig.http.get<{ lanes: Lane[] }>('/lanes')).text
+const listText = async (): Promise<string> => (await fixture.http.get<{ lanes: Lane[] }>('/lanes')).text
 const stored = async () => ({ lanes: await listText(), lastSeq: (await log.extent()).lastSeq })
 
 beforeAll(async () => {
-  rig = await startRig()
-  lanes = new Lanes(rig)
+  fixture = await startBridgeFixture()
+  lanes = new Lanes(fixture)
   await lanes.start('quiet', { kickoffPrompt: '#say hello' })
   await lanes.untilStatus('quiet', 'done')
-  const bus = await connectBus({ url: rig.bridge.natsUrl, role: 'observer', instance: 'test', ...rig.bridge.credentials('observer') })
+  const bus = await connectBus({
+    url: fixture.bridge.natsUrl,
+    role: 'observer',
+    instance: 'test',
+    ...fixture.bridge.credentials('observer'),
+  })
   log = new EventLog(bus)
   close = () => bus.close()
 })
 
 afterAll(async () => {
   await close?.()
-  await rig?.dispose()
+  await fixture?.dispose()
 })
 
 beforeEach(async () => {
@@ -41,13 +46,13 @@ beforeEach(async () => {
 /** Whatever was sent: nothing is stored, no service lost its connection, and the bridge answers. */
 afterEach(async () => {
   expect(await stored()).toEqual(before)
-  for (const service of SERVICES) expect(rig.bridge.logs(service), service).not.toMatch(/disconnected|unhandled|uncaught/)
-  expect(rig.bridge.logs('nats')).not.toMatch(/\[ERR\]|violation/)
-  expect((await rig.bridge.healthy()).status).toBe('ok')
-  expect(rig.said.filter((line) => / ended /.test(line))).toEqual([])
+  for (const service of SERVICES) expect(fixture.bridge.logs(service), service).not.toMatch(/disconnected|unhandled|uncaught/)
+  expect(fixture.bridge.logs('nats')).not.toMatch(/\[ERR\]|violation/)
+  expect((await fixture.bridge.healthy()).status).toBe('ok')
+  expect(fixture.said.filter((line) => / ended /.test(line))).toEqual([])
 })
 
-const send = (method: string, path: string, request: RawRequest = {}) => rig.http.raw<ErrorBody>(method, path, request)
+const send = (method: string, path: string, request: RawRequest = {}) => fixture.http.raw<ErrorBody>(method, path, request)
 
 const refused = async (method: string, path: string, request: RawRequest, status: number, code: ErrorCode): Promise<ErrorBody> => {
   const answer = await send(method, path, request)
@@ -260,7 +265,7 @@ test('an Idempotency-Key that is none', async () => {
   }
 })
 
-const port = () => Number(new URL(rig.bridge.baseUrl).port)
+const port = () => Number(new URL(fixture.bridge.baseUrl).port)
 
 describe('bytes that are hardly HTTP', () => {
   test('huge headers', async () => {

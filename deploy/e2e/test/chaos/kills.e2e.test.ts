@@ -3,7 +3,7 @@ import type { BridgeEvent } from '@codex-bridge/contracts'
 import type { ProcessName } from '@codex-bridge/local'
 import { seededRandom } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Rig, startRig } from '../support/bridge-fixture.ts'
+import { type BridgeFixture, startBridgeFixture } from '../support/bridge-fixture.ts'
 import { Lanes } from '../support/lanes-fixture.ts'
 import { type Observers, observe } from '../support/observers-fixture.ts'
 import { expectNothingLost, expectTruth, promptPatiently } from './chaos-fixture.ts'
@@ -23,20 +23,20 @@ const ROUNDS: ProcessName[][] = [
 /** Prompts are sent within this time of a round, and the killing happens within it too. */
 const SPREAD_MS = 220
 
-let rig: Rig
+let fixture: BridgeFixture
 let lanes: Lanes
 let observers: Observers
 
 beforeAll(async () => {
-  rig = await startRig()
-  lanes = new Lanes(rig)
-  observers = await observe(rig)
+  fixture = await startBridgeFixture()
+  lanes = new Lanes(fixture)
+  observers = await observe(fixture)
   for (const laneId of LANES) await lanes.start(laneId)
 })
 
 afterAll(async () => {
   await observers?.close()
-  await rig?.dispose()
+  await fixture?.dispose()
 })
 
 test('processes killed at any moment of a prompt: each prompt runs at most once and ends exactly once', async () => {
@@ -59,25 +59,25 @@ test('processes killed at any moment of a prompt: each prompt runs at most once 
     })
     const killing = victims.map(async (victim) => {
       await pause(random() * SPREAD_MS)
-      await rig.bridge.kill(victim)
-      await rig.bridge.ready(victim)
+      await fixture.bridge.kill(victim)
+      await fixture.bridge.ready(victim)
     })
     seen.push(...observers.streamed().slice(seen.length))
     await Promise.all([...sending, ...killing])
     process.stdout.write(`round ${round}, ${victims.join(' and ')}: ${Math.round(performance.now() - startedAt)} ms\n`)
   }
-  const asked = keys.map(({ key }) => rig.model.requests.filter(({ prompt }) => prompt.startsWith(`${key}.`)).length)
+  const asked = keys.map(({ key }) => fixture.model.requests.filter(({ prompt }) => prompt.startsWith(`${key}.`)).length)
   expect(Math.max(...asked), `model requests per prompt: ${asked}`).toBeLessThanOrEqual(1)
   for (const { laneId, key } of keys) {
     const completions = (await lanes.events(laneId, 'lane.turn.completed')).filter(({ commandId }) => commandId === key)
     expect(completions.length, `${key}`).toBe(1)
     const [completion] = completions
-    const said = rig.model.requests.some(({ prompt }) => prompt.startsWith(`${key}.`))
+    const said = fixture.model.requests.some(({ prompt }) => prompt.startsWith(`${key}.`))
     if (completion?.payload['status'] === 'completed') expect(said, key).toBe(true)
   }
-  await rig.bridge.healthy()
+  await fixture.bridge.healthy()
   const { events, repeated } = await expectNothingLost(lanes, observers, seen)
-  await expectTruth(rig, lanes, LANES)
+  await expectTruth(fixture, lanes, LANES)
   for (const laneId of LANES) expect((await lanes.turn(laneId, '#say calm')).payload).toMatchObject({ status: 'completed' })
   process.stdout.write(
     `${ROUNDS.flat().length} kills over ${keys.length} prompts: ${JSON.stringify(ends)}, ${tries} tries, ` +

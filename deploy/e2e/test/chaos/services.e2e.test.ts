@@ -3,7 +3,7 @@ import type { ProcessName } from '@codex-bridge/local'
 import { waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { SLOW_MS } from '../support/bridge-environment.ts'
-import { type Rig, startRig } from '../support/bridge-fixture.ts'
+import { type BridgeFixture, startBridgeFixture } from '../support/bridge-fixture.ts'
 import { Lanes } from '../support/lanes-fixture.ts'
 import { type Observers, observe } from '../support/observers-fixture.ts'
 import { expectNothingLost, expectTruth, promptPatiently } from './chaos-fixture.ts'
@@ -21,23 +21,23 @@ const VICTIMS: [ProcessName, TurnStatus][] = [
   ['redis', 'completed'],
 ]
 
-let rig: Rig
+let fixture: BridgeFixture
 let lanes: Lanes
 let observers: Observers
 
 beforeAll(async () => {
-  rig = await startRig()
-  lanes = new Lanes(rig)
-  observers = await observe(rig)
+  fixture = await startBridgeFixture()
+  lanes = new Lanes(fixture)
+  observers = await observe(fixture)
   for (const laneId of LANES) await lanes.start(laneId)
 })
 
 afterAll(async () => {
   await observers?.close()
-  await rig?.dispose()
+  await fixture?.dispose()
 })
 
-const isUnderWay = (text: string): boolean => rig.model.requests.some(({ prompt }) => prompt.startsWith(text))
+const isUnderWay = (text: string): boolean => fixture.model.requests.some(({ prompt }) => prompt.startsWith(text))
 
 test.each(VICTIMS)(
   'SIGKILL of %s while turns run: nothing is lost, the turns are %s, and the bridge goes on by itself',
@@ -48,10 +48,10 @@ test.each(VICTIMS)(
     )
     await waitFor(() => LANES.every((laneId) => isUnderWay(textOf(laneId))), { timeoutMs: SLOW_MS, describe: 'all turns under way' })
     const seen = observers.streamed()
-    const pid = rig.bridge.pids[victim]
+    const pid = fixture.bridge.pids[victim]
 
     const killedAt = performance.now()
-    await rig.bridge.kill(victim)
+    await fixture.bridge.kill(victim)
     const next = LANES.map(async (laneId, index) => {
       const completed = await lanes.completion(laneId, turns[index]?.commandId ?? '')
       expect(completed.payload, laneId).toMatchObject({ status: end, ...(end === 'interrupted' && { cause: 'session_lost' }) })
@@ -60,15 +60,15 @@ test.each(VICTIMS)(
       expect(payload, laneId).toMatchObject({ status: 'completed', finalMessage: 'well' })
       return { tries, tookMs: performance.now() - killedAt }
     })
-    const ready = rig.bridge.ready(victim).then(() => performance.now() - killedAt)
+    const ready = fixture.bridge.ready(victim).then(() => performance.now() - killedAt)
     const results = await Promise.all(next)
     const readyMs = await ready
-    expect(rig.bridge.pids[victim]).not.toBe(pid)
-    expect(rig.said).toContain(`${victim} ended (signal SIGKILL) — starting it again`)
+    expect(fixture.bridge.pids[victim]).not.toBe(pid)
+    expect(fixture.said).toContain(`${victim} ended (signal SIGKILL) — starting it again`)
 
-    await rig.bridge.healthy()
+    await fixture.bridge.healthy()
     const { events, repeated } = await expectNothingLost(lanes, observers, seen)
-    await expectTruth(rig, lanes, LANES)
+    await expectTruth(fixture, lanes, LANES)
     for (const laneId of LANES) await lanes.untilStatus(laneId, 'done')
     const wholeMs = Math.max(...results.map(({ tookMs }) => tookMs))
     process.stdout.write(

@@ -4,40 +4,40 @@ import type { Lane, TurnReceipt } from '@codex-bridge/contracts'
 import { findAppServers, rawSocket, waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { SLOW_MS } from '../support/bridge-environment.ts'
-import { type Rig, startRig } from '../support/bridge-fixture.ts'
+import { type BridgeFixture, startBridgeFixture } from '../support/bridge-fixture.ts'
 import { Lanes } from '../support/lanes-fixture.ts'
 import { type Observers, observe } from '../support/observers-fixture.ts'
 import { expectNothingLost, expectTruth, promptPatiently } from './chaos-fixture.ts'
 
 const CROWD = ['alpha', 'beta', 'gamma']
 
-let rig: Rig
+let fixture: BridgeFixture
 let lanes: Lanes
 let observers: Observers
 
 beforeAll(async () => {
-  rig = await startRig()
-  lanes = new Lanes(rig)
-  observers = await observe(rig)
+  fixture = await startBridgeFixture()
+  lanes = new Lanes(fixture)
+  observers = await observe(fixture)
   for (const laneId of CROWD) await lanes.start(laneId)
 })
 
 afterAll(async () => {
   await observers?.close()
-  await rig?.dispose()
+  await fixture?.dispose()
 })
 
 const underWay = (text: string) =>
-  waitFor(() => rig.model.requests.some(({ prompt }) => prompt.startsWith(text)), { timeoutMs: SLOW_MS, describe: `${text} to run` })
+  waitFor(() => fixture.model.requests.some(({ prompt }) => prompt.startsWith(text)), { timeoutMs: SLOW_MS, describe: `${text} to run` })
 
 const listed = async (): Promise<Lane[]> => {
-  const answer = await rig.http.get<{ lanes: Lane[] }>('/lanes')
+  const answer = await fixture.http.get<{ lanes: Lane[] }>('/lanes')
   if (answer.status !== 200) throw new Error(answer.text)
   return answer.body.lanes
 }
 
 const flushRedis = async (): Promise<void> => {
-  const { port, password } = new URL(rig.bridge.redisUrl)
+  const { port, password } = new URL(fixture.bridge.redisUrl)
   expect(await rawSocket(Number(port), `AUTH ${decodeURIComponent(password)}\r\nFLUSHALL\r\n`)).toBe('+OK\r\n+OK\r\n')
 }
 
@@ -57,21 +57,21 @@ test('Redis emptied while turns run: lanes and sessions come back from the log',
     expect((await lanes.completion(laneId, turns[index]?.commandId ?? '')).payload).toMatchObject({ status: 'completed' })
     await lanes.untilStatus(laneId, 'done')
   }
-  expect((await rig.http.get<{ sessions: unknown[] }>('/lanes/sessions')).body.sessions.length).toBe(CROWD.length)
+  expect((await fixture.http.get<{ sessions: unknown[] }>('/lanes/sessions')).body.sessions.length).toBe(CROWD.length)
   await expectNothingLost(lanes, observers, seen)
-  await expectTruth(rig, lanes, CROWD)
+  await expectTruth(fixture, lanes, CROWD)
   process.stdout.write(`FLUSHALL: ${before.length} lanes listed again after ${tookMs} ms\n`)
 })
 
 test('Redis killed and emptied: the same, and single lanes are answered meanwhile', async () => {
   const before = await listed()
   const turn = await lanes.prompt('alpha', 'without redis\n#sleep 700\n#say unmoved')
-  await rig.bridge.stopProcess('redis')
+  await fixture.bridge.stopProcess('redis')
   const meanwhile = await waitFor(() => lanes.lane('alpha'), { timeoutMs: SLOW_MS, describe: 'a lane without Redis' })
   expect(meanwhile.laneId).toBe('alpha')
-  expect((await rig.http.get<{ error: string }>('/lanes')).body.error).toBe('store_unavailable')
+  expect((await fixture.http.get<{ error: string }>('/lanes')).body.error).toBe('store_unavailable')
   expect((await lanes.completion('alpha', turn.commandId)).payload).toMatchObject({ status: 'completed' })
-  await rig.bridge.startProcess('redis')
+  await fixture.bridge.startProcess('redis')
   await flushRedis()
   const tookMs = await untilListed(before)
   const after = await waitFor(async () => (await listed()).every(({ status }) => status === 'done') && (await listed()), {
@@ -103,10 +103,10 @@ test('kill -9 of a codex process in a turn: the turn is interrupted with the cau
   expect(recovered.payload['pid']).toBe(session.pid)
 
   expect((await lanes.turn('beta', 'which colour?\n#say teal')).payload).toMatchObject({ status: 'completed', finalMessage: 'teal' })
-  const [request] = rig.model.requests.filter(({ prompt }) => prompt.startsWith('which colour?'))
+  const [request] = fixture.model.requests.filter(({ prompt }) => prompt.startsWith('which colour?'))
   expect(JSON.stringify(request?.body)).toContain('the colour is teal')
   await expectNothingLost(lanes, observers, seen)
-  await expectTruth(rig, lanes, CROWD)
+  await expectTruth(fixture, lanes, CROWD)
   process.stdout.write(`kill -9 of codex: session recovered after ${tookMs} ms\n`)
 })
 
@@ -129,13 +129,13 @@ test('kill -9 of idle codex processes, again and again: recovered three times, t
 })
 
 test('kill -9 of the runner while a person is asked: the question is orphaned and nobody is left waiting', async () => {
-  const file = join(rig.workspace('gamma'), 'never')
+  const file = join(fixture.workspace('gamma'), 'never')
   const { commandId } = await lanes.prompt('gamma', `asked\n#ask-run touch ${file}\n#say never said`)
   const [approval] = await lanes.untilAsked('gamma')
   await lanes.untilStatus('gamma', 'needs_approval')
   const seen = observers.streamed()
-  await rig.bridge.kill('session-runner')
-  await rig.bridge.ready('session-runner')
+  await fixture.bridge.kill('session-runner')
+  await fixture.bridge.ready('session-runner')
   const orphaned = await lanes.until('gamma', 'lane.approval.orphaned')
   expect(orphaned.payload).toMatchObject({ approvalId: approval?.approvalId, status: 'orphaned' })
   expect((await lanes.completion('gamma', commandId)).payload).toMatchObject({ status: 'interrupted', cause: 'session_lost' })
@@ -147,12 +147,12 @@ test('kill -9 of the runner while a person is asked: the question is orphaned an
   expect((await lanes.completion('gamma', receipt.commandId)).payload).toMatchObject({ status: 'completed', finalMessage: 'life goes on' })
   expect(existsSync(file)).toBe(false)
   await expectNothingLost(lanes, observers, seen)
-  await expectTruth(rig, lanes, CROWD)
+  await expectTruth(fixture, lanes, CROWD)
 })
 
 test('kill -9 of the runner and a prompt at once: it waits for the next runner, and the lane is never called blocked', async () => {
   const seen = observers.streamed()
-  await rig.bridge.kill('session-runner')
+  await fixture.bridge.kill('session-runner')
   const sentAt = performance.now()
   const answer = await lanes.post<TurnReceipt>('alpha', 'prompt', { input: 'right after the kill\n#say served' })
   const tookMs = Math.round(performance.now() - sentAt)
@@ -161,16 +161,16 @@ test('kill -9 of the runner and a prompt at once: it waits for the next runner, 
   await lanes.untilStatus('alpha', 'done')
   expect(await lanes.events('alpha', 'lane.blocked')).toEqual([])
   await expectNothingLost(lanes, observers, seen)
-  await expectTruth(rig, lanes, CROWD)
+  await expectTruth(fixture, lanes, CROWD)
   process.stdout.write(`prompt to a runner that was just killed: answered after ${tookMs} ms\n`)
 })
 
 test('kill -9 of approvals while a person is asked: the answer given afterwards reaches Codex', async () => {
-  const file = join(rig.workspace('gamma'), 'approved-later')
+  const file = join(fixture.workspace('gamma'), 'approved-later')
   const { commandId } = await lanes.prompt('gamma', `patient\n#ask-run touch ${file}\n#say at last`)
   const [approval] = await lanes.untilAsked('gamma')
-  await rig.bridge.kill('approvals')
-  await rig.bridge.ready('approvals')
+  await fixture.bridge.kill('approvals')
+  await fixture.bridge.ready('approvals')
   const answer = await lanes.post('gamma', `approvals/${approval?.approvalId}/approve`)
   expect(answer.status, answer.text).toBe(200)
   expect((await lanes.completion('gamma', commandId)).payload).toMatchObject({ status: 'completed', finalMessage: 'at last' })
@@ -187,13 +187,13 @@ test('the whole bridge stopped and started: lanes, events and webhooks are there
   const doomed = await lanes.prompt('alpha', 'cut by the stop\n#hang')
   await underWay('cut by the stop')
   const stoppedAt = performance.now()
-  await rig.stop()
+  await fixture.stop()
   const startedAt = performance.now()
-  expect(findAppServers(rig.codexHome)).toEqual([])
-  await rig.start()
+  expect(findAppServers(fixture.codexHome)).toEqual([])
+  await fixture.start()
   const tookMs = Math.round(performance.now() - startedAt)
 
-  expect((await rig.http.get<{ webhooks: unknown[] }>('/webhooks')).body.webhooks).toMatchObject([{ id: webhook.id, url: webhook.url }])
+  expect((await fixture.http.get<{ webhooks: unknown[] }>('/webhooks')).body.webhooks).toMatchObject([{ id: webhook.id, url: webhook.url }])
   await untilListed(before)
   expect((await listed()).map(({ laneId, threadId }) => [laneId, threadId])).toEqual(
     before.map(({ laneId, threadId }) => [laneId, threadId]),
@@ -207,6 +207,6 @@ test('the whole bridge stopped and started: lanes, events and webhooks are there
     expect((await lanes.turn(laneId, '#say new day')).payload).toMatchObject({ status: 'completed', finalMessage: 'new day' })
     await waitFor(() => observers.delivered(laneId).length > delivered, { timeoutMs: SLOW_MS, describe: 'deliveries after the restart' })
   }
-  await expectTruth(rig, lanes, CROWD)
+  await expectTruth(fixture, lanes, CROWD)
   process.stdout.write(`whole bridge: stopped in ${Math.round(startedAt - stoppedAt)} ms, healthy again after ${tookMs} ms\n`)
 })

@@ -42,7 +42,7 @@ const strict = (document: Document, value: unknown): unknown => {
 }
 
 /** One bridge with the real codex and a scripted model. Every answer is checked against the bridge's own document. */
-export class ContractRig {
+export class ContractFixture {
   readonly bridge: RunningBridge
   readonly model: ScriptedModel
   readonly codexHome: string
@@ -182,7 +182,7 @@ export class ContractRig {
 }
 
 /** Starts a bridge that the test has to `dispose()`. */
-export const startContractRig = async (): Promise<ContractRig> => {
+export const startContractFixture = async (): Promise<ContractFixture> => {
   const folder = createTempDir('bridge-contract-')
   const model = await startScriptedModel()
   const { path: codexHome } = await createCodexHome({ dir: join(folder.path, 'codex-home'), baseUrl: model.baseUrl })
@@ -194,7 +194,7 @@ export const startContractRig = async (): Promise<ContractRig> => {
       quiet: true,
     })
     const document = (await (await fetch(`${bridge.baseUrl}/openapi/json`)).json()) as Document
-    return new ContractRig({ bridge, model, codexHome, folder, document })
+    return new ContractFixture({ bridge, model, codexHome, folder, document })
   } catch (error) {
     await model.close()
     folder.cleanup()

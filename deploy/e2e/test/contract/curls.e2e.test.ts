@@ -2,16 +2,16 @@ import { waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { SLOW_MS } from '../support/bridge-environment.ts'
 import { CURLS, readCurl } from './contract-curls.ts'
-import { type ContractRig, startContractRig } from './contract-fixture.ts'
+import { type ContractFixture, startContractFixture } from './contract-fixture.ts'
 
 type Answer = Record<string, unknown>
 
-let rig: ContractRig
+let fixture: ContractFixture
 
 beforeAll(async () => {
-  rig = await startContractRig()
+  fixture = await startContractFixture()
   // The prompts of the contract hold no script: those that are steered afterwards have to last.
-  rig.model.on(
+  fixture.model.on(
     ({ prompt }) => /continue (execution|from latest plan)/i.test(prompt),
     [
       { kind: 'sleep', ms: 20_000 },
@@ -19,19 +19,19 @@ beforeAll(async () => {
     ],
   )
 }, 120_000)
-afterAll(() => rig?.dispose())
+afterAll(() => fixture?.dispose())
 
 const run = async (printed: string, status: number, threadId?: string): Promise<Answer> => {
   const { method, path, headers, body } = readCurl(printed, threadId)
-  const answer = await rig.http.raw<Answer>(method, path, { headers, timeoutMs: SLOW_MS, ...(body !== undefined && { body }) })
+  const answer = await fixture.http.raw<Answer>(method, path, { headers, timeoutMs: SLOW_MS, ...(body !== undefined && { body }) })
   expect(answer.status, `${printed}\n${answer.text}`).toBe(status)
   return answer.body
 }
 
 /** A thread of another program, which has let go of it. */
 const threadOf = async (program: string): Promise<string> => {
-  const client = await rig.otherClient(program)
-  const { thread } = await client.peer.call('thread/start', { cwd: rig.workspace(program) })
+  const client = await fixture.otherClient(program)
+  const { thread } = await client.peer.call('thread/start', { cwd: fixture.workspace(program) })
   await client.peer.call('turn/start', { threadId: thread.id, input: [{ type: 'text', text: '#say hello', text_elements: [] }] })
   const isOver = async () =>
     (await client.peer.call('thread/turns/list', { threadId: thread.id })).data.some(({ status }) => status === 'completed')
@@ -47,14 +47,14 @@ it('health, and a webhook of every kind', async () => {
     const { id, scopeKinds, enabled } = await run(printed, 201)
     expect(enabled).toBe(true)
     kinds.push(scopeKinds)
-    await rig.call('DELETE', '/webhooks/{id}', 204, { path: { id: String(id) } })
+    await fixture.call('DELETE', '/webhooks/{id}', 204, { path: { id: String(id) } })
   }
   expect(kinds).toEqual([[], ['lane'], ['lane'], ['thread'], ['lane', 'thread', 'session'], []])
 })
 
 it('start a new visible lane', async () => {
   expect(await run(CURLS.startVisible, 201)).toMatchObject({ lane: { laneId: 'lane-new' }, thread: { name: 'Bridge managed lane' } })
-  await rig.untilStatus('lane-new', 'done')
+  await fixture.untilStatus('lane-new', 'done')
 })
 
 it('attach an existing thread, start its session, drive it', async () => {
@@ -62,7 +62,7 @@ it('attach an existing thread, start its session, drive it', async () => {
   expect(await run(CURLS.attachAny, 201, threadId)).toMatchObject({ laneId: 'lane-takeover', threadId, surface: 'vscode' })
   expect(await run(CURLS.startTakeover, 200)).toMatchObject({ running: true, threadId })
   for (const printed of CURLS.driveTakeover) await run(printed, 202)
-  await rig.untilStatus('lane-takeover', 'interrupted')
+  await fixture.untilStatus('lane-takeover', 'interrupted')
 })
 
 it('clean up: what is younger than asked for stays', async () => {
@@ -76,11 +76,11 @@ it('find what Desktop drives, attach it strictly, drive it', async () => {
   expect(await run(CURLS.attachDesktop, 201, threadId)).toMatchObject({ laneId: 'lane-desktop', surface: 'mac-app' })
   expect(await run(CURLS.startDesktop, 200)).toMatchObject({ running: true, readinessMode: 'strict' })
   for (const printed of CURLS.driveDesktop) await run(printed, 202)
-  await rig.untilStatus('lane-desktop', 'interrupted')
+  await fixture.untilStatus('lane-desktop', 'interrupted')
 })
 
 it('take a thread over in one step', async () => {
-  await rig.call('DELETE', '/lanes/{laneId}', 204, { path: { laneId: 'lane-takeover' } })
+  await fixture.call('DELETE', '/lanes/{laneId}', 204, { path: { laneId: 'lane-takeover' } })
   const threadId = await threadOf('codex-tui')
   const answer = await run(CURLS.takeOver, 201, threadId)
   expect(answer).toMatchObject({ lane: { laneId: 'lane-takeover', threadId }, session: { readinessDeferred: false }, turn: null })

@@ -2,31 +2,31 @@ import type { Approval, BridgeEvent, CleanupResult, Lane, Session, StartVisibleR
 import { connectSse, startWebhookReceiver, type WebhookReceiver } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SLOW_MS } from '../support/bridge-environment.ts'
-import { type ContractRig, startContractRig } from './contract-fixture.ts'
+import { type ContractFixture, startContractFixture } from './contract-fixture.ts'
 
-let rig: ContractRig
+let fixture: ContractFixture
 let receiver: WebhookReceiver
 
 beforeAll(async () => {
-  rig = await startContractRig()
+  fixture = await startContractFixture()
   receiver = await startWebhookReceiver()
 }, 120_000)
 afterAll(async () => {
   await receiver?.close()
-  await rig?.dispose()
+  await fixture?.dispose()
 })
 
 const start = (laneId: string, more: object = {}) =>
-  rig.call<StartVisibleResult>('POST', '/codex/workflows/start-visible', 201, {
-    body: { laneId, repoRoot: rig.workspace(laneId), ...more },
+  fixture.call<StartVisibleResult>('POST', '/codex/workflows/start-visible', 201, {
+    body: { laneId, repoRoot: fixture.workspace(laneId), ...more },
   })
 
 const completed = (laneId: string, commandId: string) =>
-  rig.untilEvent(laneId, 'lane.turn.completed', (event) => event.commandId === commandId)
+  fixture.untilEvent(laneId, 'lane.turn.completed', (event) => event.commandId === commandId)
 
 describe('health, documents, stream', () => {
   it('GET /health names versions, services and the codex binary', async () => {
-    const health = await rig.call<{ codex: { version: string } }>('GET', '/health', 200)
+    const health = await fixture.call<{ codex: { version: string } }>('GET', '/health', 200)
     expect(health).toMatchObject({
       status: 'ok',
       codex: { appServer: 'ok', login: 'not_required', version: expect.stringMatching(/^\d+\./), mixedVersions: false, missingMethods: [] },
@@ -34,36 +34,36 @@ describe('health, documents, stream', () => {
     })
     const { version } = health.codex
     expect(health).toMatchObject({
-      codex: { homes: [{ path: rig.codexHome, runners: 1, versions: [version] }] },
+      codex: { homes: [{ path: fixture.codexHome, runners: 1, versions: [version] }] },
       runners: [{ codexVersion: version, codexVersions: [version], missingMethods: [] }],
     })
   })
 
   it('GET /openapi, its files, /openapi/json and /asyncapi.json', async () => {
-    await rig.call('GET', '/openapi', 200)
-    await rig.call('GET', '/openapi/assets/{name}', 200, { path: { name: 'swagger-ui-bundle.js' } })
-    expect(await rig.call('GET', '/openapi/json', 200)).toMatchObject({ openapi: '3.1.0' })
-    expect(await rig.call('GET', '/asyncapi.json', 200)).toMatchObject({ asyncapi: '3.0.0' })
+    await fixture.call('GET', '/openapi', 200)
+    await fixture.call('GET', '/openapi/assets/{name}', 200, { path: { name: 'swagger-ui-bundle.js' } })
+    expect(await fixture.call('GET', '/openapi/json', 200)).toMatchObject({ openapi: '3.1.0' })
+    expect(await fixture.call('GET', '/asyncapi.json', 200)).toMatchObject({ asyncapi: '3.0.0' })
   })
 
   it('GET /events/stream shows lane events live', async () => {
-    const client = await connectSse(`${rig.bridge.baseUrl}/events/stream`)
-    await rig.call('POST', '/lanes', 201, { body: { laneId: 'streamed' } })
+    const client = await connectSse(`${fixture.bridge.baseUrl}/events/stream`)
+    await fixture.call('POST', '/lanes', 201, { body: { laneId: 'streamed' } })
     const frame = await client.waitFor(({ data }) => (data as BridgeEvent | undefined)?.laneId === 'streamed', SLOW_MS)
     expect(frame.data).toMatchObject({ type: 'lane.created', laneId: 'streamed', threadId: null, sessionId: null })
     client.close()
-    rig.called.add('GET /events/stream')
+    fixture.called.add('GET /events/stream')
   })
 })
 
 describe('watch', () => {
   it('start with an interval, status, tick, stop', async () => {
-    expect(await rig.call('POST', '/watch/start', 200, { body: { intervalSec: 15 } })).toMatchObject({ running: true, intervalSec: 15 })
-    expect(await rig.call('GET', '/watch/status', 200)).toMatchObject({ running: true, intervalSec: 15 })
-    const ticked = await rig.call('POST', '/watch/tick', 200)
+    expect(await fixture.call('POST', '/watch/start', 200, { body: { intervalSec: 15 } })).toMatchObject({ running: true, intervalSec: 15 })
+    expect(await fixture.call('GET', '/watch/status', 200)).toMatchObject({ running: true, intervalSec: 15 })
+    const ticked = await fixture.call('POST', '/watch/tick', 200)
     expect(ticked).toMatchObject({ lastTickAt: expect.any(String), lastTickMs: expect.any(Number), errors: [] })
-    expect(await rig.call('POST', '/watch/stop', 200)).toMatchObject({ running: false })
-    await rig.call('POST', '/watch/start', 400, { body: { intervalSec: 0 } })
+    expect(await fixture.call('POST', '/watch/stop', 200)).toMatchObject({ running: false })
+    await fixture.call('POST', '/watch/start', 400, { body: { intervalSec: 0 } })
   })
 })
 
@@ -83,7 +83,7 @@ describe('webhooks', () => {
         sessionIds: ['lane-1', 'lane-2'],
       },
     }
-    const made = await rig.call<Webhook>('POST', '/webhooks', 201, { body })
+    const made = await fixture.call<Webhook>('POST', '/webhooks', 201, { body })
     expect(made).toMatchObject({
       url: body.url,
       enabled: true,
@@ -94,25 +94,25 @@ describe('webhooks', () => {
       lastError: null,
     })
     const path = { id: made.id }
-    expect((await rig.call<{ webhooks: Webhook[] }>('GET', '/webhooks', 200)).webhooks.map(({ id }) => id)).toEqual([made.id])
-    expect((await rig.call<Webhook>('GET', '/webhooks/{id}', 200, { path })).id).toBe(made.id)
-    expect(await rig.call('PATCH', '/webhooks/{id}', 200, { path, body: { events: ['webhook.*'], scope: {} } })).toMatchObject({
+    expect((await fixture.call<{ webhooks: Webhook[] }>('GET', '/webhooks', 200)).webhooks.map(({ id }) => id)).toEqual([made.id])
+    expect((await fixture.call<Webhook>('GET', '/webhooks/{id}', 200, { path })).id).toBe(made.id)
+    expect(await fixture.call('PATCH', '/webhooks/{id}', 200, { path, body: { events: ['webhook.*'], scope: {} } })).toMatchObject({
       events: ['webhook.*'],
       scopeKinds: [],
     })
-    await rig.call('POST', '/webhooks/{id}/test', 202, { path })
+    await fixture.call('POST', '/webhooks/{id}/test', 202, { path })
     const [delivery] = await receiver.waitForRequests(1, (request) => request.path === '/hook', SLOW_MS)
     expect(delivery?.json).toMatchObject({ source: 'oai-app-proxy', eventType: 'webhook.test', subscriptionId: made.id })
-    await rig.call('DELETE', '/webhooks/{id}', 204, { path })
-    await rig.call('GET', '/webhooks/{id}', 404, { path })
+    await fixture.call('DELETE', '/webhooks/{id}', 204, { path })
+    await fixture.call('GET', '/webhooks/{id}', 404, { path })
   })
 
   it('every event of a lane reaches its webhook in the envelope of the contract', async () => {
-    const { id } = await rig.call<Webhook>('POST', '/webhooks', 201, {
+    const { id } = await fixture.call<Webhook>('POST', '/webhooks', 201, {
       body: { url: receiver.url('/lane'), events: ['lane.*'], scope: { laneId: 'hooked' } },
     })
     await start('hooked', { kickoffPrompt: '#say hooked' })
-    await rig.untilStatus('hooked', 'done')
+    await fixture.untilStatus('hooked', 'done')
     const [request] = await receiver.waitForRequests(
       1,
       ({ path, json }) => path === '/lane' && (json as { eventType?: string }).eventType === 'lane.completed',
@@ -142,7 +142,7 @@ describe('webhooks', () => {
 
 describe('lanes and sessions', () => {
   it('create with every field, read, list by every filter, delete', async () => {
-    const repoRoot = rig.workspace('described')
+    const repoRoot = fixture.workspace('described')
     const body = {
       laneId: 'described',
       projectId: 'contract',
@@ -152,12 +152,12 @@ describe('lanes and sessions', () => {
       acceptanceCriteria: ['it works'],
       verificationCommands: ['true'],
     }
-    const lane = await rig.call<Lane>('POST', '/lanes', 201, { body })
+    const lane = await fixture.call<Lane>('POST', '/lanes', 201, { body })
     expect(lane).toMatchObject({ ...body, status: 'idle', activeTurnId: null, preferredSurface: 'any', surface: 'unknown' })
     const path = { laneId: 'described' }
-    expect(await rig.call('GET', '/lanes/{laneId}', 200, { path })).toMatchObject(body)
+    expect(await fixture.call('GET', '/lanes/{laneId}', 200, { path })).toMatchObject(body)
     const found = async (query: Record<string, string>) =>
-      (await rig.call<{ lanes: Lane[] }>('GET', '/lanes', 200, { query })).lanes.map(({ laneId }) => laneId)
+      (await fixture.call<{ lanes: Lane[] }>('GET', '/lanes', 200, { query })).lanes.map(({ laneId }) => laneId)
     const queries: Record<string, string>[] = [
       { projectId: 'contract' },
       { threadId: 'thread-of-nobody' },
@@ -167,10 +167,10 @@ describe('lanes and sessions', () => {
     for (const query of queries) expect(await found(query)).toEqual(['described'])
     expect(await found({ q: 'described', status: 'failed' })).toEqual([])
     expect(await found({ updatedSince: '2999-01-01T00:00:00Z' })).toEqual([])
-    expect(await rig.call('POST', '/lanes', 409, { body })).toMatchObject({ error: 'lane_exists' })
-    for (const laneId of ['sessions', 'attach', 'cleanup']) await rig.call('POST', '/lanes', 400, { body: { laneId } })
-    await rig.call('DELETE', '/lanes/{laneId}', 204, { path })
-    await rig.call('GET', '/lanes/{laneId}', 404, { path })
+    expect(await fixture.call('POST', '/lanes', 409, { body })).toMatchObject({ error: 'lane_exists' })
+    for (const laneId of ['sessions', 'attach', 'cleanup']) await fixture.call('POST', '/lanes', 400, { body: { laneId } })
+    await fixture.call('DELETE', '/lanes/{laneId}', 204, { path })
+    await fixture.call('GET', '/lanes/{laneId}', 404, { path })
   })
 
   it('start-visible, session snapshots, prompt, steer, interrupt, stop, start', async () => {
@@ -179,25 +179,33 @@ describe('lanes and sessions', () => {
     expect(begun).toMatchObject({
       lane: { laneId: 'driven', title: 'Bridge managed lane', status: 'running' },
       session: { running: true, pendingRequests: 0, readinessMode: 'lenient', readinessDeferred: false, readinessReason: null },
-      thread: { name: 'Bridge managed lane', cwd: rig.workspace('driven') },
+      thread: { name: 'Bridge managed lane', cwd: fixture.workspace('driven') },
       turn: { action: 'prompt', status: 'inProgress' },
     })
-    await rig.untilStatus('driven', 'done')
-    const { sessions } = await rig.call<{ sessions: Session[] }>('GET', '/lanes/sessions', 200)
+    await fixture.untilStatus('driven', 'done')
+    const { sessions } = await fixture.call<{ sessions: Session[] }>('GET', '/lanes/sessions', 200)
     expect(sessions.find(({ laneId }) => laneId === 'driven')).toMatchObject({ running: true, threadId: begun.thread.id })
-    const long = await rig.call<TurnReceipt>('POST', '/lanes/{laneId}/prompt', 202, { path, body: { input: '#sleep 20000\n#say late' } })
+    const long = await fixture.call<TurnReceipt>('POST', '/lanes/{laneId}/prompt', 202, {
+      path,
+      body: { input: '#sleep 20000\n#say late' },
+    })
     const query = { minSeq: String(long.seq) }
-    expect(await rig.call('GET', '/lanes/{laneId}/session/status', 200, { path, query })).toMatchObject({ activeTurnId: long.turnId })
-    expect(await rig.call('POST', '/lanes/{laneId}/prompt', 409, { path, body: { input: 'x' } })).toMatchObject({ error: 'turn_active' })
-    await rig.call('POST', '/lanes/{laneId}/steer', 202, { path, body: { input: 'narrow to failing tests' } })
-    await rig.call('POST', '/lanes/{laneId}/interrupt', 202, { path, body: {} })
+    expect(await fixture.call('GET', '/lanes/{laneId}/session/status', 200, { path, query })).toMatchObject({ activeTurnId: long.turnId })
+    expect(await fixture.call('POST', '/lanes/{laneId}/prompt', 409, { path, body: { input: 'x' } })).toMatchObject({
+      error: 'turn_active',
+    })
+    await fixture.call('POST', '/lanes/{laneId}/steer', 202, { path, body: { input: 'narrow to failing tests' } })
+    await fixture.call('POST', '/lanes/{laneId}/interrupt', 202, { path, body: {} })
     expect((await completed('driven', long.commandId)).payload).toMatchObject({ status: 'interrupted', cause: 'operator' })
-    expect(await rig.call('POST', '/lanes/{laneId}/session/stop', 200, { path })).toMatchObject({ running: false, startedAt: null })
-    expect(await rig.call('POST', '/lanes/{laneId}/session/start', 200, { path })).toMatchObject({
+    expect(await fixture.call('POST', '/lanes/{laneId}/session/stop', 200, { path })).toMatchObject({ running: false, startedAt: null })
+    expect(await fixture.call('POST', '/lanes/{laneId}/session/start', 200, { path })).toMatchObject({
       running: true,
       threadId: begun.thread.id,
     })
-    const { events } = await rig.call<{ events: BridgeEvent[] }>('GET', '/lanes/{laneId}/events', 200, { path, query: { limit: '1000' } })
+    const { events } = await fixture.call<{ events: BridgeEvent[] }>('GET', '/lanes/{laneId}/events', 200, {
+      path,
+      query: { limit: '1000' },
+    })
     const types = new Set(events.map(({ type }) => type))
     const named = ['lane.session.started', 'lane.turn.started.notification', 'lane.item.completed.notification', 'lane.turn.completed']
     for (const type of [...named, 'lane.turn.completed.notification', 'lane.completed']) expect(types).toContain(type)
@@ -205,20 +213,20 @@ describe('lanes and sessions', () => {
 
   it('runs verification commands, and fails the lane with the evidence when one fails', async () => {
     await start('verified', { kickoffPrompt: '#say done', acceptanceCriteria: ['proved'], verificationCommands: ['true', 'exit 3'] })
-    const lane = await rig.untilStatus('verified', 'failed')
+    const lane = await fixture.untilStatus('verified', 'failed')
     expect(lane.statusReason).toMatchObject({ code: 'verification_failed', details: [{ exitCode: 0 }, { exitCode: 3 }] })
   })
 
   it('cleanup says what it would do, and does it only when told to', async () => {
     const body = { statuses: ['done', 'failed', 'interrupted', 'blocked'], olderThanHours: 0, syntheticOnly: false, limit: 250 }
-    const plan = await rig.call<CleanupResult>('POST', '/lanes/cleanup', 200, { body })
+    const plan = await fixture.call<CleanupResult>('POST', '/lanes/cleanup', 200, { body })
     expect(plan).toMatchObject({ dryRun: true, deleted: 0 })
     expect(plan.lanes).toContainEqual(expect.objectContaining({ laneId: 'verified', action: 'would_delete' }))
-    expect((await rig.call<CleanupResult>('POST', '/lanes/cleanup', 200, { body: { ...body, syntheticOnly: true } })).matched).toBe(0)
-    expect((await rig.call<CleanupResult>('POST', '/lanes/cleanup', 200, { body: { ...body, limit: 1 } })).matched).toBe(1)
-    const done = await rig.call<CleanupResult>('POST', '/lanes/cleanup', 200, { body: { ...body, dryRun: false } })
+    expect((await fixture.call<CleanupResult>('POST', '/lanes/cleanup', 200, { body: { ...body, syntheticOnly: true } })).matched).toBe(0)
+    expect((await fixture.call<CleanupResult>('POST', '/lanes/cleanup', 200, { body: { ...body, limit: 1 } })).matched).toBe(1)
+    const done = await fixture.call<CleanupResult>('POST', '/lanes/cleanup', 200, { body: { ...body, dryRun: false } })
     expect(done.deleted).toBe(plan.matched)
-    await rig.call('GET', '/lanes/{laneId}', 404, { path: { laneId: 'verified' } })
+    await fixture.call('GET', '/lanes/{laneId}', 404, { path: { laneId: 'verified' } })
   })
 })
 
@@ -226,20 +234,20 @@ describe('approvals and debug', () => {
   it('an approval of Codex is listed, approved and reaches it; another one is denied', async () => {
     await start('asked', { kickoffPrompt: '#ask-run touch yes\n#say {result}' })
     for (const action of ['approve', 'deny'] as const) {
-      await rig.untilStatus('asked', 'needs_approval')
+      await fixture.untilStatus('asked', 'needs_approval')
       const path = { laneId: 'asked' }
-      const { approvals } = await rig.call<{ approvals: Approval[] }>('GET', '/lanes/{laneId}/approvals', 200, { path })
+      const { approvals } = await fixture.call<{ approvals: Approval[] }>('GET', '/lanes/{laneId}/approvals', 200, { path })
       const pending = approvals.find(({ status }) => status === 'pending')
       expect(pending).toMatchObject({ laneId: 'asked', source: 'app-server', reason: expect.any(String), resolvedAt: null })
       const where = { path: { ...path, approvalId: pending?.approvalId ?? '' } }
       const status = action === 'approve' ? 'approved' : 'denied'
-      const decided = await rig.call('POST', `/lanes/{laneId}/approvals/{approvalId}/${action}`, 200, where)
+      const decided = await fixture.call('POST', `/lanes/{laneId}/approvals/{approvalId}/${action}`, 200, where)
       expect(decided).toMatchObject({ status, resolvedAt: expect.any(String) })
-      expect(await rig.call('POST', `/lanes/{laneId}/approvals/{approvalId}/${action}`, 409, where)).toMatchObject({
+      expect(await fixture.call('POST', `/lanes/{laneId}/approvals/{approvalId}/${action}`, 409, where)).toMatchObject({
         error: 'approval_already_resolved',
       })
-      await rig.untilStatus('asked', 'done')
-      if (action === 'approve') await rig.call('POST', '/lanes/{laneId}/prompt', 202, { path, body: { input: '#ask-run touch no' } })
+      await fixture.untilStatus('asked', 'done')
+      if (action === 'approve') await fixture.call('POST', '/lanes/{laneId}/prompt', 202, { path, body: { input: '#ask-run touch no' } })
     }
   })
 
@@ -247,28 +255,33 @@ describe('approvals and debug', () => {
     await start('debugged', { kickoffPrompt: '#sleep 15000' })
     for (const source of ['runtime', 'app-server'] as const) {
       const body = { laneId: 'debugged', source, reason: 'by hand' }
-      const approval = await rig.call<Approval>('POST', '/debug/request-approval', 201, { body })
+      const approval = await fixture.call<Approval>('POST', '/debug/request-approval', 201, { body })
       expect(approval).toMatchObject({ ...body, kind: 'manual', status: 'pending' })
-      expect((await rig.untilStatus('debugged', 'needs_approval')).pendingApprovals).toBe(1)
+      expect((await fixture.untilStatus('debugged', 'needs_approval')).pendingApprovals).toBe(1)
       const path = { laneId: 'debugged', approvalId: approval.approvalId }
-      expect(await rig.call('POST', '/lanes/{laneId}/approvals/{approvalId}/approve', 200, { path })).toMatchObject({ status: 'approved' })
-      await rig.untilStatus('debugged', 'running')
+      expect(await fixture.call('POST', '/lanes/{laneId}/approvals/{approvalId}/approve', 200, { path })).toMatchObject({
+        status: 'approved',
+      })
+      await fixture.untilStatus('debugged', 'running')
     }
-    await rig.call('POST', '/debug/request-approval', 404, { body: { laneId: 'nobody' } })
+    await fixture.call('POST', '/debug/request-approval', 404, { body: { laneId: 'nobody' } })
   })
 
   it('complete and reconcile-stale', async () => {
     const body = { laneId: 'streamed', note: 'optional debug note' }
-    expect(await rig.call('POST', '/debug/complete', 200, { body })).toMatchObject({ status: 'done', statusReason: { message: body.note } })
-    const event = await rig.untilEvent('streamed', 'lane.completed')
+    expect(await fixture.call('POST', '/debug/complete', 200, { body })).toMatchObject({
+      status: 'done',
+      statusReason: { message: body.note },
+    })
+    const event = await fixture.untilEvent('streamed', 'lane.completed')
     expect(event.payload).toMatchObject({ note: body.note, debug: true })
-    const result = await rig.call('POST', '/debug/reconcile-stale', 200, { body: {} })
+    const result = await fixture.call('POST', '/debug/reconcile-stale', 200, { body: {} })
     expect(result).toMatchObject({ clearedLanes: [], recoveredSessions: [] })
-    await rig.call('POST', '/debug/complete', 404, { body: { laneId: 'nobody' } })
+    await fixture.call('POST', '/debug/complete', 404, { body: { laneId: 'nobody' } })
   })
 })
 
 it('every route but those of codex threads and takeover was called here', () => {
   const elsewhere = /^\S+ \/(codex\/(?!workflows)|lanes\/attach|lanes\/\{laneId\}\/sync-from-codex)/
-  expect(rig.uncalled((operation) => !elsewhere.test(operation))).toEqual([])
+  expect(fixture.uncalled((operation) => !elsewhere.test(operation))).toEqual([])
 })

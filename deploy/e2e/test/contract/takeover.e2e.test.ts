@@ -2,32 +2,32 @@ import type { ActiveThreads, ErrorBody, Lane, Session, StartVisibleResult } from
 import { waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SLOW_MS } from '../support/bridge-environment.ts'
-import { type ContractRig, startContractRig } from './contract-fixture.ts'
+import { type ContractFixture, startContractFixture } from './contract-fixture.ts'
 
-let rig: ContractRig
+let fixture: ContractFixture
 
 beforeAll(async () => {
-  rig = await startContractRig()
+  fixture = await startContractFixture()
 }, 120_000)
-afterAll(() => rig?.dispose())
+afterAll(() => fixture?.dispose())
 
-const active = async (query: Record<string, string>) => (await rig.call<ActiveThreads>('GET', '/codex/active', 200, { query })).threads
-const session = (laneId: string): Promise<Session> => rig.call('GET', '/lanes/{laneId}/session/status', 200, { path: { laneId } })
-const attach = (body: object, status = 201) => rig.call<Lane & ErrorBody>('POST', '/lanes/attach', status, { body })
+const active = async (query: Record<string, string>) => (await fixture.call<ActiveThreads>('GET', '/codex/active', 200, { query })).threads
+const session = (laneId: string): Promise<Session> => fixture.call('GET', '/lanes/{laneId}/session/status', 200, { path: { laneId } })
+const attach = (body: object, status = 201) => fixture.call<Lane & ErrorBody>('POST', '/lanes/attach', status, { body })
 const promptUntilDone = async (laneId: string, input: string) => {
-  await rig.call('POST', '/lanes/{laneId}/prompt', 202, { path: { laneId }, body: { input } })
-  await rig.untilStatus(laneId, 'running', 'done')
-  return await rig.untilStatus(laneId, 'done')
+  await fixture.call('POST', '/lanes/{laneId}/prompt', 202, { path: { laneId }, body: { input } })
+  await fixture.untilStatus(laneId, 'running', 'done')
+  return await fixture.untilStatus(laneId, 'done')
 }
 
 describe('takeover of a thread made by codex exec', () => {
   let threadId: string
 
   it('is found by GET /codex/active, by surface and originator', async () => {
-    const exec = await rig.exec('Remember the word heliotrope\n#say I remember', rig.workspace('exec'))
+    const exec = await fixture.exec('Remember the word heliotrope\n#say I remember', fixture.workspace('exec'))
     expect(await exec.exited, exec.output()).toMatchObject({ code: 0 })
     const [found] = await active({ windowSec: '3600', surface: 'cli', sourceKinds: 'exec' })
-    expect(found).toMatchObject({ surface: 'cli', laneIds: [], thread: { originator: 'codex_exec', cwd: rig.workspace('exec') } })
+    expect(found).toMatchObject({ surface: 'cli', laneIds: [], thread: { originator: 'codex_exec', cwd: fixture.workspace('exec') } })
     threadId = found?.thread.id ?? ''
     expect(await active({ source: 'exec', originator: 'codex_exec' })).toHaveLength(1)
     expect(await active({ originator: 'codex-tui' })).toEqual([])
@@ -41,20 +41,20 @@ describe('takeover of a thread made by codex exec', () => {
       details: { reason: 'surface_mismatch', surface: 'cli' },
     })
     const lane = await attach({ ...body, preferredSurface: 'cli', projectId: 'takeover', acceptanceCriteria: ['continued'] })
-    expect(lane).toMatchObject({ threadId, surface: 'cli', status: 'idle', repoRoot: rig.workspace('exec'), projectId: 'takeover' })
+    expect(lane).toMatchObject({ threadId, surface: 'cli', status: 'idle', repoRoot: fixture.workspace('exec'), projectId: 'takeover' })
     expect(await attach({ ...body, preferredSurface: 'cli' }, 409)).toMatchObject({ error: 'lane_exists' })
-    expect(await rig.untilEvent('lane-takeover', 'lane.attached')).toMatchObject({ threadId })
+    expect(await fixture.untilEvent('lane-takeover', 'lane.attached')).toMatchObject({ threadId })
   })
 
   it('is started and prompted, in the context it had', async () => {
     const path = { laneId: 'lane-takeover' }
-    expect(await rig.call('POST', '/lanes/{laneId}/session/start', 200, { path })).toMatchObject({
+    expect(await fixture.call('POST', '/lanes/{laneId}/session/start', 200, { path })).toMatchObject({
       running: true,
       threadId,
       readinessDeferred: false,
     })
     await promptUntilDone('lane-takeover', '#say continued')
-    const request = rig.model.requests.filter((asked) => asked.threadId === threadId).at(-1)
+    const request = fixture.model.requests.filter((asked) => asked.threadId === threadId).at(-1)
     expect(JSON.stringify(request?.body)).toContain('heliotrope')
     expect(await active({ preferredSurface: 'cli' })).toMatchObject([
       { laneIds: ['lane-takeover'], because: [expect.any(String), 'preferred surface cli', 'attached to lane-takeover'] },
@@ -64,22 +64,25 @@ describe('takeover of a thread made by codex exec', () => {
   })
 
   it('sync-from-codex takes over what the thread says of itself', async () => {
-    await rig.call('POST', '/codex/rpc', 200, { body: { method: 'thread/name/set', params: { threadId, name: 'Renamed elsewhere' } } })
-    const lane = await rig.call<Lane>('POST', '/lanes/{laneId}/sync-from-codex', 200, { path: { laneId: 'lane-takeover' } })
+    await fixture.call('POST', '/codex/rpc', 200, { body: { method: 'thread/name/set', params: { threadId, name: 'Renamed elsewhere' } } })
+    const lane = await fixture.call<Lane>('POST', '/lanes/{laneId}/sync-from-codex', 200, { path: { laneId: 'lane-takeover' } })
     expect(lane).toMatchObject({ title: 'Renamed elsewhere', surface: 'cli' })
-    await rig.call('POST', '/lanes', 201, { body: { laneId: 'threadless' } })
-    await rig.call('POST', '/lanes/{laneId}/sync-from-codex', 404, { path: { laneId: 'threadless' } })
+    await fixture.call('POST', '/lanes', 201, { body: { laneId: 'threadless' } })
+    await fixture.call('POST', '/lanes/{laneId}/sync-from-codex', 404, { path: { laneId: 'threadless' } })
   })
 
   it('the longest key a command may have is enough for all of its steps', async () => {
-    await rig.call('DELETE', '/lanes/{laneId}', 204, { path: { laneId: 'lane-takeover' }, headers: { 'idempotency-key': 'd'.repeat(128) } })
+    await fixture.call('DELETE', '/lanes/{laneId}', 204, {
+      path: { laneId: 'lane-takeover' },
+      headers: { 'idempotency-key': 'd'.repeat(128) },
+    })
     const body = { laneId: 'long-key', threadId, kickoffPrompt: '#say once' }
     const request = { body, headers: { 'idempotency-key': 'k'.repeat(128) } }
-    const first = await rig.call<StartVisibleResult>('POST', '/codex/workflows/start-visible', 201, request)
-    await rig.untilStatus('long-key', 'done')
-    const again = await rig.call<StartVisibleResult>('POST', '/codex/workflows/start-visible', 201, request)
+    const first = await fixture.call<StartVisibleResult>('POST', '/codex/workflows/start-visible', 201, request)
+    await fixture.untilStatus('long-key', 'done')
+    const again = await fixture.call<StartVisibleResult>('POST', '/codex/workflows/start-visible', 201, request)
     expect(again.turn?.turnId).toBe(first.turn?.turnId)
-    expect(await rig.events('long-key', 'lane.turn.completed')).toHaveLength(1)
+    expect(await fixture.events('long-key', 'lane.turn.completed')).toHaveLength(1)
   })
 
   it('an unknown thread cannot be attached', async () => {
@@ -92,9 +95,9 @@ describe('takeover of a thread that another program has open', () => {
   let release: () => Promise<unknown>
 
   it('is found first where its originator is preferred', async () => {
-    const desktop = await rig.otherClient('Codex Desktop')
+    const desktop = await fixture.otherClient('Codex Desktop')
     release = () => desktop.stop()
-    const { thread } = await desktop.peer.call('thread/start', { cwd: rig.workspace('desktop') })
+    const { thread } = await desktop.peer.call('thread/start', { cwd: fixture.workspace('desktop') })
     await desktop.peer.call('turn/start', { threadId: thread.id, input: [{ type: 'text', text: '#say hello', text_elements: [] }] })
     threadId = thread.id
     const query = { windowSec: '3600', preferredSurface: 'mac-app', preferOriginator: 'Codex Desktop' }
@@ -106,18 +109,18 @@ describe('takeover of a thread that another program has open', () => {
   it('strict: refused with the reason and what can be done, and the lane says that it is blocked', async () => {
     await attach({ laneId: 'lane-desktop', threadId, preferredSurface: 'mac-app', requirePreferredSurface: true, readinessMode: 'strict' })
     const path = { laneId: 'lane-desktop' }
-    const refused = await rig.call<ErrorBody>('POST', '/lanes/{laneId}/session/start', 409, { path })
+    const refused = await fixture.call<ErrorBody>('POST', '/lanes/{laneId}/session/start', 409, { path })
     expect(refused).toMatchObject({ error: 'readiness_blocked', details: { reason: 'active_writer', threadId } })
     expect((refused.details as { offers: string[] }).offers.join()).toMatch(/fork/)
-    const lane = await rig.untilStatus('lane-desktop', 'blocked')
+    const lane = await fixture.untilStatus('lane-desktop', 'blocked')
     expect(lane.blockedReason?.code).toBe('active_writer')
-    expect(await rig.call('POST', '/lanes/{laneId}/prompt', 409, { path, body: { input: 'x' } })).toMatchObject({
+    expect(await fixture.call('POST', '/lanes/{laneId}/prompt', 409, { path, body: { input: 'x' } })).toMatchObject({
       error: 'readiness_blocked',
     })
     const body = { laneId: 'strict-visible', threadId, readinessMode: 'strict', kickoffPrompt: 'x' }
-    expect(await rig.call('POST', '/codex/workflows/start-visible', 409, { body })).toMatchObject({ error: 'readiness_blocked' })
+    expect(await fixture.call('POST', '/codex/workflows/start-visible', 409, { body })).toMatchObject({ error: 'readiness_blocked' })
     expect(
-      await rig.call('POST', '/codex/threads/{threadId}/turns/start', 409, { path: { threadId }, body: { input: 'x' } }),
+      await fixture.call('POST', '/codex/threads/{threadId}/turns/start', 409, { path: { threadId }, body: { input: 'x' } }),
     ).toMatchObject({
       error: 'readiness_blocked',
       details: { reason: 'active_writer' },
@@ -133,22 +136,22 @@ describe('takeover of a thread that another program has open', () => {
       readinessMode: 'lenient',
       kickoffPrompt: 'go on',
     }
-    const begun = await rig.call<StartVisibleResult>('POST', '/codex/workflows/start-visible', 201, { body })
+    const begun = await fixture.call<StartVisibleResult>('POST', '/codex/workflows/start-visible', 201, { body })
     expect(begun).toMatchObject({
       session: { readinessDeferred: true, readinessReason: 'active_writer' },
       thread: { id: threadId },
       turn: null,
     })
-    const skipped = await rig.untilEvent('lenient', 'lane.turn.skipped.readiness_deferred')
+    const skipped = await fixture.untilEvent('lenient', 'lane.turn.skipped.readiness_deferred')
     expect(skipped.payload).toMatchObject({ reason: 'active_writer' })
-    expect(await rig.call('POST', '/lanes/{laneId}/prompt', 409, { path: { laneId: 'lenient' }, body: { input: 'x' } })).toMatchObject({
+    expect(await fixture.call('POST', '/lanes/{laneId}/prompt', 409, { path: { laneId: 'lenient' }, body: { input: 'x' } })).toMatchObject({
       error: 'readiness_blocked',
     })
-    expect((await rig.events('lenient', 'lane.turn.requested')).length).toBe(0)
+    expect((await fixture.events('lenient', 'lane.turn.requested')).length).toBe(0)
   })
 
   it('fork works all the same', async () => {
-    const { thread } = await rig.call<{ thread: { id: string } }>('POST', '/codex/threads/{threadId}/fork', 200, {
+    const { thread } = await fixture.call<{ thread: { id: string } }>('POST', '/codex/threads/{threadId}/fork', 200, {
       path: { threadId },
       body: {},
     })
@@ -161,13 +164,13 @@ describe('takeover of a thread that another program has open', () => {
     await waitFor(async () => !(await session('lenient')).readinessDeferred, { timeoutMs: SLOW_MS, describe: 'the thread to be ready' })
     await promptUntilDone('lenient', '#say taken over')
     const path = { laneId: 'lenient' }
-    expect(await rig.call('POST', '/lanes/{laneId}/session/stop', 200, { path })).toMatchObject({ running: false })
-    expect(await rig.call('POST', '/lanes/{laneId}/session/start', 200, { path: { laneId: 'lane-desktop' } })).toMatchObject({
+    expect(await fixture.call('POST', '/lanes/{laneId}/session/stop', 200, { path })).toMatchObject({ running: false })
+    expect(await fixture.call('POST', '/lanes/{laneId}/session/start', 200, { path: { laneId: 'lane-desktop' } })).toMatchObject({
       running: true,
     })
   })
 })
 
 it('both routes of takeover were called here', () => {
-  expect(rig.uncalled((operation) => /(attach|sync-from-codex)$/.test(operation))).toEqual([])
+  expect(fixture.uncalled((operation) => /(attach|sync-from-codex)$/.test(operation))).toEqual([])
 })

@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 import { waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { SLOW_MS } from '../support/bridge-environment.ts'
-import { type ContractRig, startContractRig } from './contract-fixture.ts'
+import { type ContractFixture, startContractFixture } from './contract-fixture.ts'
 
 const PRINTED_URL = 'http://127.0.0.1:8787'
 const STREAM_SEC = 3
@@ -14,16 +14,16 @@ const tour = readme.slice(readme.indexOf('## Five minutes'), readme.indexOf('## 
 /** Every block of commands of the tour behind the one that starts the bridge. */
 const blocks = [...tour.matchAll(/```sh\n(.*?)```/gs)].map(([, commands = '']) => commands).slice(1)
 
-let rig: ContractRig
+let fixture: ContractFixture
 
 beforeAll(async () => {
-  rig = await startContractRig()
+  fixture = await startContractFixture()
 }, 120_000)
-afterAll(() => rig?.dispose())
+afterAll(() => fixture?.dispose())
 
 /** What a shell prints for a block. The endless stream is watched for a moment. */
 const print = async (block: string): Promise<string> => {
-  const commands = block.replaceAll(PRINTED_URL, rig.bridge.baseUrl).replace('curl -sN', `curl -sN --max-time ${STREAM_SEC}`)
+  const commands = block.replaceAll(PRINTED_URL, fixture.bridge.baseUrl).replace('curl -sN', `curl -sN --max-time ${STREAM_SEC}`)
   const { stdout } = await promisify(execFile)('bash', ['-c', commands]).catch((error: { stdout: string; code: number }) => {
     // 28: curl's own word for the time being up.
     if (block.includes('curl -sN') && error.code === 28) return error
@@ -44,8 +44,8 @@ it('works as printed, block by block, as somebody pastes it who tries again when
     }
     await waitFor(accepted, { timeoutMs: SLOW_MS, intervalMs: 200, describe: block })
   }
-  await rig.untilStatus('tour', 'interrupted')
-  const ends = (await rig.events('tour', 'lane.turn.completed')).map(({ payload }) => payload['status'])
+  await fixture.untilStatus('tour', 'interrupted')
+  const ends = (await fixture.events('tour', 'lane.turn.completed')).map(({ payload }) => payload['status'])
   expect(ends).toEqual(['completed', 'completed', 'interrupted'])
-  expect((await rig.events('tour', 'lane.approval.resolved')).map(({ payload }) => payload['status'])).toEqual(['approved'])
+  expect((await fixture.events('tour', 'lane.approval.resolved')).map(({ payload }) => payload['status'])).toEqual(['approved'])
 })

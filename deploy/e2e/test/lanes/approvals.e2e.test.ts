@@ -2,19 +2,19 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Approval } from '@codex-bridge/contracts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Rig, startRig } from '../support/bridge-fixture.ts'
+import { type BridgeFixture, startBridgeFixture } from '../support/bridge-fixture.ts'
 import { type Answer, Lanes } from '../support/lanes-fixture.ts'
 
-let rig: Rig
+let fixture: BridgeFixture
 let lanes: Lanes
 
 beforeAll(async () => {
-  rig = await startRig({ codex: { features: { default_mode_request_user_input: true } } })
-  lanes = new Lanes(rig)
+  fixture = await startBridgeFixture({ codex: { features: { default_mode_request_user_input: true } } })
+  lanes = new Lanes(fixture)
 })
 
 afterAll(async () => {
-  await rig?.dispose()
+  await fixture?.dispose()
 })
 
 const decide = (approval: Approval, action: 'approve' | 'deny', body: unknown = {}, key?: string): Promise<Answer<Approval>> =>
@@ -28,7 +28,7 @@ const asked = async (laneId: string, kickoffPrompt: string): Promise<Approval> =
   return approval
 }
 
-const fileOf = (laneId: string, name = 'made'): string => join(rig.workspace(laneId), name)
+const fileOf = (laneId: string, name = 'made'): string => join(fixture.workspace(laneId), name)
 
 /** How the lane's only turn ended. */
 const ended = async (laneId: string) => (await lanes.until(laneId, 'lane.turn.completed')).payload

@@ -5,14 +5,14 @@ import { resolveCodexBinary } from '@codex-bridge/codex-client'
 import { codexUnderTest, createTempDir, waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { SLOW_MS } from '../support/bridge-environment.ts'
-import { type Rig, startRig } from '../support/bridge-fixture.ts'
+import { type BridgeFixture, startBridgeFixture } from '../support/bridge-fixture.ts'
 import { Lanes } from '../support/lanes-fixture.ts'
 
 type Answered = { id: number | string; method: string; afterMs: number; answer: { error?: { code: number; message: string } } }
 
 const folder = createTempDir('newer-codex-')
 const file = join(folder.path, 'answers.jsonl')
-let rig: Rig
+let fixture: BridgeFixture
 let lanes: Lanes
 
 /** A program to be used as codex: the real one, with messages nobody knows in between. */
@@ -35,18 +35,18 @@ const answered = (): Answered[] =>
     : []
 
 beforeAll(async () => {
-  rig = await startRig({ serviceEnv: { 'session-runner': { CODEX_BIN: newerCodex() } } })
-  lanes = new Lanes(rig)
+  fixture = await startBridgeFixture({ serviceEnv: { 'session-runner': { CODEX_BIN: newerCodex() } } })
+  lanes = new Lanes(fixture)
 })
 
 afterAll(async () => {
-  await rig?.dispose()
+  await fixture?.dispose()
   folder.cleanup()
 })
 
 test('a method it lacks is named, with what cannot be had without it', async () => {
   const look = async () => {
-    const { body } = await rig.http.get<{ status: string; codex: { missingMethods: string[] }; problems: string[] }>('/health')
+    const { body } = await fixture.http.get<{ status: string; codex: { missingMethods: string[] }; problems: string[] }>('/health')
     return body.codex.missingMethods?.length > 0 && body
   }
   const health = await waitFor(look, { timeoutMs: SLOW_MS, describe: 'the missing method' })
@@ -96,14 +96,14 @@ test('the next turns of the same session are as good as the first', async () => 
 
 test('a turn outside every lane answers them too, and its thread is given back', async () => {
   const before = answered().length
-  const { body: started } = await rig.http.post<{ thread: { id: string } }>('/codex/threads/start', { cwd: rig.workspace('alone') })
-  const { status, text } = await rig.http.post(`/codex/threads/${started.thread.id}/turns/start`, { input: '#say alone' })
+  const { body: started } = await fixture.http.post<{ thread: { id: string } }>('/codex/threads/start', { cwd: fixture.workspace('alone') })
+  const { status, text } = await fixture.http.post(`/codex/threads/${started.thread.id}/turns/start`, { input: '#say alone' })
   expect(status, text).toBe(202)
-  await waitFor(async () => (await rig.http.get<{ threads: unknown[] }>('/codex/threads/loaded')).body.threads.length === 1, {
+  await waitFor(async () => (await fixture.http.get<{ threads: unknown[] }>('/codex/threads/loaded')).body.threads.length === 1, {
     timeoutMs: SLOW_MS,
     describe: 'the thread to be given back',
   })
   expect(answered().slice(before)).toHaveLength(4)
-  const { body } = await rig.http.get<{ turns: { status: string }[] }>(`/codex/threads/${started.thread.id}?includeTurns=true`)
+  const { body } = await fixture.http.get<{ turns: { status: string }[] }>(`/codex/threads/${started.thread.id}?includeTurns=true`)
   expect(body.turns.map((turn) => turn.status)).toEqual(['completed'])
 })

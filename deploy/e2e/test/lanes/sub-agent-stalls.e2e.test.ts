@@ -1,19 +1,19 @@
 import { waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { SLOW_MS } from '../support/bridge-environment.ts'
-import { type Rig, startRig } from '../support/bridge-fixture.ts'
+import { type BridgeFixture, startBridgeFixture } from '../support/bridge-fixture.ts'
 import { Lanes } from '../support/lanes-fixture.ts'
 
-let rig: Rig
+let fixture: BridgeFixture
 let lanes: Lanes
 
 beforeAll(async () => {
-  rig = await startRig({ serviceEnv: { 'session-runner': { BRIDGE_TURN_STALL_SEC: '3' } } })
-  lanes = new Lanes(rig)
+  fixture = await startBridgeFixture({ serviceEnv: { 'session-runner': { BRIDGE_TURN_STALL_SEC: '3' } } })
+  lanes = new Lanes(fixture)
 })
 
 afterAll(async () => {
-  await rig?.dispose()
+  await fixture?.dispose()
 })
 
 test('a turn that waits for a sub-agent that waits for a person is not stalled', async () => {

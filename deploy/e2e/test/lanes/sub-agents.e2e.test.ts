@@ -4,24 +4,24 @@ import type { BridgeEvent, SubAgent, ThreadChild } from '@codex-bridge/contracts
 import { waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { SLOW_MS } from '../support/bridge-environment.ts'
-import { type Rig, startRig } from '../support/bridge-fixture.ts'
+import { type BridgeFixture, startBridgeFixture } from '../support/bridge-fixture.ts'
 import { Lanes } from '../support/lanes-fixture.ts'
 
 type ShownThread = { id: string; laneIds: string[]; parentThreadId: string | null; children: ThreadChild[] }
 
-let rig: Rig
+let fixture: BridgeFixture
 let lanes: Lanes
 
 beforeAll(async () => {
-  rig = await startRig()
-  lanes = new Lanes(rig)
+  fixture = await startBridgeFixture()
+  lanes = new Lanes(fixture)
 })
 
 afterAll(async () => {
-  await rig?.dispose()
+  await fixture?.dispose()
 })
 
-const made = (laneId: string): string => join(rig.workspace(laneId), 'made')
+const made = (laneId: string): string => join(fixture.workspace(laneId), 'made')
 
 /** Waits until a lane's only sub-agent shows something. */
 const untilAgent = (laneId: string, wanted: Partial<SubAgent>): Promise<SubAgent> =>
@@ -84,14 +84,14 @@ describe('a sub-agent that works while its parent waits for it', () => {
 
   test('and its parent know each other in every list of threads', async () => {
     const children = [{ threadId: child.threadId, nickname: child.nickname, role: null, status: 'completed' }]
-    const read = async (id: string) => (await rig.http.get<ShownThread>(`/codex/threads/${id}`)).body
+    const read = async (id: string) => (await fixture.http.get<ShownThread>(`/codex/threads/${id}`)).body
     expect(await read(parent)).toMatchObject({ parentThreadId: null, children, laneIds: ['family'] })
     expect(await read(child.threadId)).toMatchObject({ parentThreadId: parent, children: [], laneIds: ['family'] })
-    const listed = async (query: string) => (await rig.http.get<{ threads: ShownThread[] }>(`/codex/threads${query}`)).body.threads
+    const listed = async (query: string) => (await fixture.http.get<{ threads: ShownThread[] }>(`/codex/threads${query}`)).body.threads
     expect((await listed('')).find(({ id }) => id === parent)).toMatchObject({ children })
     const spawned = await listed('?sourceKinds=subAgentThreadSpawn')
     expect(spawned.find(({ id }) => id === child.threadId)).toMatchObject({ parentThreadId: parent, laneIds: ['family'] })
-    const { body } = await rig.http.get<{ threads: (ShownThread & { thread: { id: string } })[] }>('/codex/active')
+    const { body } = await fixture.http.get<{ threads: (ShownThread & { thread: { id: string } })[] }>('/codex/active')
     const active = new Map(body.threads.map((each) => [each.thread.id, each]))
     expect(active.get(parent)).toMatchObject({ parentThreadId: null, children })
     expect(active.get(child.threadId)).toMatchObject({ parentThreadId: parent, laneIds: ['family'] })
@@ -144,12 +144,12 @@ describe('the end of a lane', () => {
     await lanes.start('broken-off', { kickoffPrompt: '#spawn #ask-run true\n#spawn #run sleep 4711\n#wait-agents\n#say never' })
     await lanes.untilAsked('broken-off')
     await lanes.untilStatus('broken-off', 'needs_approval')
-    await waitFor(() => rig.children('sleep 4711').length > 0, { timeoutMs: SLOW_MS, describe: 'the command of a sub-agent' })
+    await waitFor(() => fixture.children('sleep 4711').length > 0, { timeoutMs: SLOW_MS, describe: 'the command of a sub-agent' })
     expect((await lanes.post('broken-off', 'interrupt')).status).toBe(202)
     expect((await lanes.until('broken-off', 'lane.turn.completed')).payload).toMatchObject({ status: 'interrupted', cause: 'operator' })
     await lanes.until('broken-off', 'lane.approval.orphaned')
     await lanes.untilStatus('broken-off', 'interrupted')
-    await waitFor(() => rig.children('sleep 4711').length === 0, { timeoutMs: SLOW_MS, describe: 'that command to end' })
+    await waitFor(() => fixture.children('sleep 4711').length === 0, { timeoutMs: SLOW_MS, describe: 'that command to end' })
     await waitFor(async () => (await lanes.session('broken-off')).subAgents.every(({ status }) => status === 'interrupted'), {
       timeoutMs: SLOW_MS,
       describe: 'the sub-agents to be interrupted',
@@ -166,7 +166,7 @@ describe('the end of a lane', () => {
     const spawned = (n: number) => `#spawn #run sleep 471${n}\n#say the parent is done`
     await lanes.turn('left-over', spawned(2))
     const first = await untilAgent('left-over', { status: 'running' })
-    const answer = await rig.http.post(`/codex/threads/${first.threadId}/turns/interrupt`, {})
+    const answer = await fixture.http.post(`/codex/threads/${first.threadId}/turns/interrupt`, {})
     expect(answer.status, answer.text).toBe(202)
     await untilAgent('left-over', { threadId: first.threadId, status: 'interrupted' })
 
@@ -179,7 +179,7 @@ describe('the end of a lane', () => {
     expect(await lanes.post('left-over', 'interrupt', {}, 'end-them')).toMatchObject({ status: 202, body: { commandId: 'end-them' } })
     expect((await lanes.post('left-over', 'interrupt')).body).toMatchObject({ error: 'no_active_turn' })
     expect(await lanes.lane('left-over')).toMatchObject({ status: 'done' })
-    await waitFor(() => rig.children('sleep 4713').length === 0, { timeoutMs: SLOW_MS })
+    await waitFor(() => fixture.children('sleep 4713').length === 0, { timeoutMs: SLOW_MS })
   })
 
   test('by stop ends its sub-agents and orphans what they asked', async () => {

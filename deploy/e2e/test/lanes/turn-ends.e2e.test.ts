@@ -3,19 +3,19 @@ import { join } from 'node:path'
 import type { LaneStatus, TurnReceipt } from '@codex-bridge/contracts'
 import { MODEL_FAILURES, type ModelFailure } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Rig, startRig } from '../support/bridge-fixture.ts'
+import { type BridgeFixture, startBridgeFixture } from '../support/bridge-fixture.ts'
 import { Lanes } from '../support/lanes-fixture.ts'
 
-let rig: Rig
+let fixture: BridgeFixture
 let lanes: Lanes
 
 beforeAll(async () => {
-  rig = await startRig()
-  lanes = new Lanes(rig)
+  fixture = await startBridgeFixture()
+  lanes = new Lanes(fixture)
 })
 
 afterAll(async () => {
-  await rig?.dispose()
+  await fixture?.dispose()
 })
 
 type FailureCase = { status: LaneStatus; code: string; message: RegExp }
@@ -66,7 +66,7 @@ describe('verification', () => {
       verificationCommands: ['test -f present.txt', 'echo checked $(basename "$PWD")'],
       acceptanceCriteria: ['present.txt exists'],
     })
-    writeFileSync(join(rig.workspace('verify-pass'), 'present.txt'), '')
+    writeFileSync(join(fixture.workspace('verify-pass'), 'present.txt'), '')
     const { payload } = await lanes.turn('verify-pass', 'make it so\n#say made')
     expect(payload).toMatchObject({ status: 'completed', verification: 'pending' })
     const verified = await lanes.until('verify-pass', 'lane.verification.completed')
@@ -81,7 +81,7 @@ describe('verification', () => {
     const order = (await lanes.events('verify-pass')).map(({ type }) => type)
     const marks = ['lane.turn.completed', 'lane.verification.started', 'lane.verification.completed', 'lane.completed']
     expect(order.filter((type) => marks.includes(type))).toEqual(marks)
-    const [request] = rig.model.requests.filter(({ prompt }) => prompt.startsWith('make it so'))
+    const [request] = fixture.model.requests.filter(({ prompt }) => prompt.startsWith('make it so'))
     expect(JSON.stringify(request?.body)).toContain('present.txt exists')
   })
 

@@ -1,19 +1,19 @@
 import { findAppServers, waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { SLOW_MS } from '../support/bridge-environment.ts'
-import { type Rig, startRig } from '../support/bridge-fixture.ts'
+import { type BridgeFixture, startBridgeFixture } from '../support/bridge-fixture.ts'
 import { Lanes } from '../support/lanes-fixture.ts'
 
-let rig: Rig
+let fixture: BridgeFixture
 let lanes: Lanes
 
 beforeAll(async () => {
-  rig = await startRig({ serviceEnv: { 'session-runner': { BRIDGE_TURN_STALL_SEC: '2', BRIDGE_IDLE_HIBERNATE_SEC: '2' } } })
-  lanes = new Lanes(rig)
+  fixture = await startBridgeFixture({ serviceEnv: { 'session-runner': { BRIDGE_TURN_STALL_SEC: '2', BRIDGE_IDLE_HIBERNATE_SEC: '2' } } })
+  lanes = new Lanes(fixture)
 })
 
 afterAll(async () => {
-  await rig?.dispose()
+  await fixture?.dispose()
 })
 
 test('a turn without progress is called stalled, ended, and failed with the cause', async () => {
@@ -47,14 +47,14 @@ test('an idle session hibernates without a process, and a prompt wakes it with i
   const { pid, threadId } = await lanes.session('sleepy')
   const hibernated = await lanes.until('sleepy', 'lane.session.hibernated')
   expect(hibernated.payload).toMatchObject({ why: 'idle' })
-  expect(findAppServers(rig.codexHome).map((info) => info.pid)).not.toContain(pid)
+  expect(findAppServers(fixture.codexHome).map((info) => info.pid)).not.toContain(pid)
   const phaseOf = async () => (await lanes.session('sleepy')).phase
   await waitFor(async () => (await phaseOf()) === 'hibernated', { timeoutMs: SLOW_MS, describe: 'the session to show it' })
   expect(await lanes.lane('sleepy')).toMatchObject({ status: 'done', sessionRunning: false, threadId })
 
   expect((await lanes.turn('sleepy', 'which word?\n#say good morning')).payload).toMatchObject({ finalMessage: 'good morning' })
   expect(await lanes.session('sleepy')).toMatchObject({ threadId })
-  const [request] = rig.model.requests.filter(({ prompt }) => prompt.startsWith('which word?'))
+  const [request] = fixture.model.requests.filter(({ prompt }) => prompt.startsWith('which word?'))
   expect(JSON.stringify(request?.body)).toContain('the secret word is plum')
   expect(await lanes.events('sleepy', 'lane.session.lost')).toEqual([])
 })

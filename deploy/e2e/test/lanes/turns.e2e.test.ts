@@ -2,22 +2,22 @@ import type { Session, TurnReceipt } from '@codex-bridge/contracts'
 import { findAppServers, waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { SLOW_MS } from '../support/bridge-environment.ts'
-import { type Rig, startRig } from '../support/bridge-fixture.ts'
+import { type BridgeFixture, startBridgeFixture } from '../support/bridge-fixture.ts'
 import { Lanes } from '../support/lanes-fixture.ts'
 
-let rig: Rig
+let fixture: BridgeFixture
 let lanes: Lanes
 
 beforeAll(async () => {
-  rig = await startRig()
-  lanes = new Lanes(rig)
+  fixture = await startBridgeFixture()
+  lanes = new Lanes(fixture)
 })
 
 afterAll(async () => {
-  await rig?.dispose()
+  await fixture?.dispose()
 })
 
-const requestsWith = (text: string) => rig.model.requests.filter(({ prompt }) => prompt.includes(text))
+const requestsWith = (text: string) => fixture.model.requests.filter(({ prompt }) => prompt.includes(text))
 
 /** Resolves when Codex has asked the model to go on with a prompt: the turn is in the middle of its work. */
 const underWay = (text: string) =>
@@ -102,7 +102,7 @@ describe('interrupt', () => {
   test('ends the command that was running', async () => {
     await lanes.start('interrupt-command')
     const { commandId } = await lanes.prompt('interrupt-command', '#run sleep 3781')
-    const running = () => rig.children('sleep 3781').length
+    const running = () => fixture.children('sleep 3781').length
     await waitFor(() => running() > 0, { timeoutMs: SLOW_MS, describe: 'the command to run' })
     await lanes.post('interrupt-command', 'interrupt')
     expect((await lanes.completion('interrupt-command', commandId)).payload).toMatchObject({ status: 'interrupted' })
@@ -174,7 +174,7 @@ describe('Idempotency-Key', () => {
     expect(again.thread.id).toBe(first.thread.id)
     expect(requestsWith('kick off once').length).toBe(1)
     expect((await lanes.events('workflow-again', 'lane.created')).length).toBe(1)
-    const reused = await rig.http.post<{ error: string }>(
+    const reused = await fixture.http.post<{ error: string }>(
       '/codex/workflows/start-visible',
       { laneId: 'workflow-again', kickoffPrompt: 'other' },
       { 'idempotency-key': 'key-3' },
@@ -212,7 +212,7 @@ describe('a session', () => {
     expect(stopped.status, stopped.text).toBe(200)
     expect(stopped.body).toMatchObject({ running: false, activeTurnId: null })
     expect((await lanes.completion('stop', commandId)).payload).toMatchObject({ status: 'interrupted', cause: 'session_stopped' })
-    expect(findAppServers(rig.codexHome).map((info) => info.pid)).not.toContain(pid)
+    expect(findAppServers(fixture.codexHome).map((info) => info.pid)).not.toContain(pid)
     expect(await lanes.untilStatus('stop', 'interrupted')).toMatchObject({ sessionRunning: false, activeTurnId: null })
 
     expect((await lanes.turn('stop', 'what was it?')).payload).toMatchObject({ status: 'completed' })

@@ -3,7 +3,7 @@ import type { BridgeEvent, Lane, Session, StartVisibleResult } from '@codex-brid
 import { connectSse, findAppServers, waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { SLOW_MS } from '../support/bridge-environment.ts'
-import { type Rig, startRig } from '../support/bridge-fixture.ts'
+import { type BridgeFixture, startBridgeFixture } from '../support/bridge-fixture.ts'
 import { Lanes } from '../support/lanes-fixture.ts'
 import { type Observers, observe, tapBus } from '../support/observers-fixture.ts'
 
@@ -27,7 +27,7 @@ const MILESTONES = [
   'lane.completed',
 ]
 
-let rig: Rig
+let fixture: BridgeFixture
 let lanes: Lanes
 let observers: Observers
 let tap: { bus: Bus; events: BridgeEvent[] }
@@ -37,19 +37,19 @@ const idsOf = (events: readonly BridgeEvent[]): string[] => events.map(({ id }) 
 
 beforeAll(async () => {
   // A real model takes seconds; the words of this one come slowly enough for the answer to show the turn running.
-  rig = await startRig({ paceMs: 60 })
-  lanes = new Lanes(rig)
-  observers = await observe(rig)
-  tap = await tapBus(rig, 'lane.evt.>')
+  fixture = await startBridgeFixture({ paceMs: 60 })
+  lanes = new Lanes(fixture)
+  observers = await observe(fixture)
+  tap = await tapBus(fixture, 'lane.evt.>')
   const headers = { 'content-type': 'application/json' }
-  started = await rig.http.raw<StartVisibleResult>('POST', '/codex/workflows/start-visible', { headers, body: CONTRACT_BODY })
+  started = await fixture.http.raw<StartVisibleResult>('POST', '/codex/workflows/start-visible', { headers, body: CONTRACT_BODY })
   await lanes.untilStatus('lane-new', 'done')
 })
 
 afterAll(async () => {
   await tap?.bus.close()
   await observers?.close()
-  await rig?.dispose()
+  await fixture?.dispose()
 })
 
 test('the start-visible call of the contract answers with the running lane, its session and its thread', () => {
@@ -85,7 +85,7 @@ test('the completion carries what was said, and the usage', async () => {
     finalMessage: 'reply to Review current branch and summarize status',
   })
   expect(completed.payload['usage']).toMatchObject({ total: { totalTokens: 120 } })
-  const asked = rig.model.requests.filter(({ prompt }) => prompt === 'Review current branch and summarize status')
+  const asked = fixture.model.requests.filter(({ prompt }) => prompt === 'Review current branch and summarize status')
   expect(asked.length).toBe(1)
 })
 
@@ -120,7 +120,7 @@ test('a delivery is the envelope of the contract', () => {
 test('a stream that resumes after an id continues with the next one', async () => {
   const all = observers.streamed()
   const middle = all[Math.floor(all.length / 2)]
-  const resumed = await connectSse(`${rig.bridge.baseUrl}/events/stream`, { lastEventId: String(middle?.seq) })
+  const resumed = await connectSse(`${fixture.bridge.baseUrl}/events/stream`, { lastEventId: String(middle?.seq) })
   const last = all.at(-1)
   await resumed.waitFor(({ id }) => id === String(last?.seq), SLOW_MS)
   resumed.assertContiguous()
@@ -129,15 +129,15 @@ test('a stream that resumes after an id continues with the next one', async () =
 })
 
 test('step by step: lane, session, prompt, stop and delete', async () => {
-  const created = await rig.http.post<Lane>('/lanes', { laneId: 'by-hand', repoRoot: rig.workspace('by-hand') })
+  const created = await fixture.http.post<Lane>('/lanes', { laneId: 'by-hand', repoRoot: fixture.workspace('by-hand') })
   expect(created.status, created.text).toBe(201)
   expect(created.body).toMatchObject({ laneId: 'by-hand', status: 'idle', threadId: null, sessionRunning: false })
-  expect((await rig.http.post('/lanes', { laneId: 'by-hand' })).body).toMatchObject({ error: 'lane_exists' })
+  expect((await fixture.http.post('/lanes', { laneId: 'by-hand' })).body).toMatchObject({ error: 'lane_exists' })
 
   const session = await lanes.post<Session>('by-hand', 'session/start')
   expect(session.status, session.text).toBe(200)
   expect(session.body).toMatchObject({ running: true, activeTurnId: null, pendingRequests: 0 })
-  const listed = await rig.http.get<{ sessions: Session[] }>('/lanes/sessions')
+  const listed = await fixture.http.get<{ sessions: Session[] }>('/lanes/sessions')
   expect(listed.body.sessions.map(({ laneId }) => laneId).sort()).toEqual(['by-hand', 'lane-new'])
 
   const completed = await lanes.turn('by-hand', '#say done by hand')
@@ -146,22 +146,22 @@ test('step by step: lane, session, prompt, stop and delete', async () => {
   const stopped = await lanes.post<Session>('by-hand', 'session/stop')
   expect(stopped.status, stopped.text).toBe(200)
   expect(stopped.body).toMatchObject({ running: false, startedAt: null, threadId: session.body.threadId })
-  expect(findAppServers(rig.codexHome).map((info) => info.pid)).not.toContain(pid)
+  expect(findAppServers(fixture.codexHome).map((info) => info.pid)).not.toContain(pid)
   expect((await lanes.lane('by-hand')).status).toBe('done')
 
-  expect((await rig.http.delete('/lanes/by-hand')).status).toBe(204)
-  expect((await rig.http.get('/lanes/by-hand')).body).toMatchObject({ error: 'lane_not_found' })
+  expect((await fixture.http.delete('/lanes/by-hand')).status).toBe(204)
+  expect((await fixture.http.get('/lanes/by-hand')).body).toMatchObject({ error: 'lane_not_found' })
 })
 
 test('who is told that a lane was made or deleted sees it so at once', async () => {
-  const shown = async () => (await rig.http.get<{ lanes: Lane[] }>('/lanes')).body.lanes.map(({ laneId }) => laneId)
+  const shown = async () => (await fixture.http.get<{ lanes: Lane[] }>('/lanes')).body.lanes.map(({ laneId }) => laneId)
   const seen: string[][] = []
   for (let round = 0; round < 15; round += 1) {
-    await rig.http.post('/lanes', { laneId: 'fleeting' })
+    await fixture.http.post('/lanes', { laneId: 'fleeting' })
     seen.push(await shown())
-    expect((await rig.http.delete('/lanes/fleeting')).status).toBe(204)
+    expect((await fixture.http.delete('/lanes/fleeting')).status).toBe(204)
     seen.push(await shown())
-    expect((await rig.http.get('/lanes/fleeting')).body).toMatchObject({ error: 'lane_not_found' })
+    expect((await fixture.http.get('/lanes/fleeting')).body).toMatchObject({ error: 'lane_not_found' })
   }
   expect(seen).toEqual(seen.map((_, index) => (index % 2 === 0 ? ['fleeting', 'lane-new'] : ['lane-new'])))
 })

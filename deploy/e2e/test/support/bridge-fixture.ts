@@ -18,24 +18,24 @@ import {
 } from '@codex-bridge/testkit'
 import { bridgeEnvironment } from './bridge-environment.ts'
 
-export type RigOptions = Pick<BridgeOptions, 'serviceEnv'> & {
+export type BridgeFixtureOptions = Pick<BridgeOptions, 'serviceEnv'> & {
   /** Milliseconds between the words of the model. */
   paceMs?: number
   codex?: Omit<CodexHomeOptions, 'baseUrl' | 'dir'>
 }
 
 /** One whole bridge of its own: real servers, five service processes, the real codex, and a model that does what the prompt says. */
-export class Rig {
+export class BridgeFixture {
   readonly model: ScriptedModel
   readonly codexHome: string
   readonly #folder: TempDir
-  readonly #options: RigOptions
+  readonly #options: BridgeFixtureOptions
   #bridge: RunningBridge | undefined
   #http: ApiClient | undefined
   /** What the supervision said to its operator. */
   readonly said: string[] = []
 
-  constructor(model: ScriptedModel, folder: TempDir, codexHome: string, options: RigOptions) {
+  constructor(model: ScriptedModel, folder: TempDir, codexHome: string, options: BridgeFixtureOptions) {
     this.model = model
     this.codexHome = codexHome
     this.#folder = folder
@@ -98,16 +98,16 @@ export class Rig {
 }
 
 /** Starts a bridge that the test has to `dispose()`. */
-export const startRig = async (options: RigOptions = {}): Promise<Rig> => {
+export const startBridgeFixture = async (options: BridgeFixtureOptions = {}): Promise<BridgeFixture> => {
   const folder = createTempDir('bridge-e2e-')
   const model = await startScriptedModel({ paceMs: options.paceMs ?? 0 })
   const home = await createCodexHome({ ...options.codex, dir: join(folder.path, 'codex-home'), baseUrl: model.baseUrl })
-  const rig = new Rig(model, folder, home.path, options)
+  const fixture = new BridgeFixture(model, folder, home.path, options)
   try {
-    await rig.start()
-    return rig
+    await fixture.start()
+    return fixture
   } catch (error) {
-    await rig.dispose()
+    await fixture.dispose()
     throw error
   }
 }

@@ -12,7 +12,7 @@ import type {
 import { type ApiResponse, waitFor } from '@codex-bridge/testkit'
 import { expect } from 'vitest'
 import { SLOW_MS } from './bridge-environment.ts'
-import type { Rig } from './bridge-fixture.ts'
+import type { BridgeFixture } from './bridge-fixture.ts'
 
 /** An answer that may also be a refusal. */
 export type Answer<T> = ApiResponse<T & Partial<ErrorBody>>
@@ -28,16 +28,16 @@ const keyed = (key: string | undefined) => (key === undefined ? {} : { 'idempote
 
 /** The API of lanes as a test speaks of it. */
 export class Lanes {
-  readonly #rig: Rig
+  readonly #fixture: BridgeFixture
 
-  constructor(rig: Rig) {
-    this.#rig = rig
+  constructor(fixture: BridgeFixture) {
+    this.#fixture = fixture
   }
 
   /** The one-shot workflow, in a folder of the lane's own. */
   async start(laneId: string, body: StartVisible = {}, key?: string): Promise<StartVisibleResult> {
-    const whole = { laneId, repoRoot: this.#rig.workspace(laneId), ...body }
-    const answer = await this.#rig.http.post<StartVisibleResult>('/codex/workflows/start-visible', whole, keyed(key))
+    const whole = { laneId, repoRoot: this.#fixture.workspace(laneId), ...body }
+    const answer = await this.#fixture.http.post<StartVisibleResult>('/codex/workflows/start-visible', whole, keyed(key))
     expect(answer.status, answer.text).toBe(201)
     return answer.body
   }
@@ -45,7 +45,7 @@ export class Lanes {
   /** A command to a lane, under a key if one is given. */
   post<T>(laneId: string, what: string, body: unknown = {}, key?: string, timeoutMs = SLOW_MS): Promise<Answer<T>> {
     const headers = { 'content-type': 'application/json', ...keyed(key) }
-    return this.#rig.http.raw('POST', `/lanes/${laneId}/${what}`, { headers, body: JSON.stringify(body), timeoutMs })
+    return this.#fixture.http.raw('POST', `/lanes/${laneId}/${what}`, { headers, body: JSON.stringify(body), timeoutMs })
   }
 
   /** Prompts, and expects that to be accepted. */
@@ -132,7 +132,7 @@ export class Lanes {
   }
 
   async #read<T>(path: string): Promise<ApiResponse<T>> {
-    const answer = await this.#rig.http.get<T>(path)
+    const answer = await this.#fixture.http.get<T>(path)
     expect(answer.status, `${path}: ${answer.text}`).toBe(200)
     return answer
   }

@@ -3,7 +3,7 @@ import type { BridgeEvent, Webhook, WebhookEnvelope } from '@codex-bridge/contra
 import { connectSse, type ReceivedRequest, type SseClient, startWebhookReceiver, type WebhookReceiver } from '@codex-bridge/testkit'
 import { expect } from 'vitest'
 import { SLOW_MS } from './bridge-environment.ts'
-import type { Rig } from './bridge-fixture.ts'
+import type { BridgeFixture } from './bridge-fixture.ts'
 
 /** A delivery as it came in. */
 export type Delivery = { webhookId: string; envelope: WebhookEnvelope }
@@ -49,18 +49,23 @@ export class Observers {
 }
 
 /** Subscribes to everything; call it before the first lane exists. */
-export const observe = async (rig: Rig): Promise<Observers> => {
+export const observe = async (fixture: BridgeFixture): Promise<Observers> => {
   const receiver = await startWebhookReceiver()
-  const answer = await rig.http.post<Webhook>('/webhooks', { url: receiver.url('/all'), events: ['*'] })
+  const answer = await fixture.http.post<Webhook>('/webhooks', { url: receiver.url('/all'), events: ['*'] })
   expect(answer.status, answer.text).toBe(201)
   const headers = { accept: 'text/event-stream' }
-  const sse = await connectSse(`${rig.bridge.baseUrl}/events/stream?since=0`, { headers, reconnect: true, openTimeoutMs: SLOW_MS })
+  const sse = await connectSse(`${fixture.bridge.baseUrl}/events/stream?since=0`, { headers, reconnect: true, openTimeoutMs: SLOW_MS })
   return new Observers(sse, receiver, answer.body)
 }
 
 /** A NATS subscriber with the observer's login. */
-export const tapBus = async (rig: Rig, subject: string): Promise<{ bus: Bus; events: BridgeEvent[] }> => {
-  const bus = await connectBus({ url: rig.bridge.natsUrl, role: 'observer', instance: 'test', ...rig.bridge.credentials('observer') })
+export const tapBus = async (fixture: BridgeFixture, subject: string): Promise<{ bus: Bus; events: BridgeEvent[] }> => {
+  const bus = await connectBus({
+    url: fixture.bridge.natsUrl,
+    role: 'observer',
+    instance: 'test',
+    ...fixture.bridge.credentials('observer'),
+  })
   const events: BridgeEvent[] = []
   bus.nc.subscribe(subject, {
     callback: (error, message) => {

@@ -1,0 +1,58 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type ApiClient, type ApiResponse, api } from '@codex-bridge/testkit'
+import { SLOW_MS } from './bridge-environment.ts'
+
+type Answer = { error?: string; retryable?: boolean; status?: string } | undefined
+
+const PAUSE_MS = 100
+/** A gateway that was killed with a request in hand answers nothing; a client asks another one after this time. */
+const ATTEMPT_MS = 15_000
+
+/** The outcome is open: nobody was there, or nobody knows whether the command ran. */
+const isOpen = ({ status, body }: ApiResponse<unknown>): boolean =>
+  status === 503 || status === 504 || (status === 202 && (body as Answer)?.status === 'unknown')
+
+/**
+ * A client as an operator would write it for several gateways: each request goes to the next one, and is sent again with the same
+ * Idempotency-Key when the connection fails or the answer says that the outcome is open.
+ */
+export const retryingApi = (baseUrls: readonly string[]): ApiClient => {
+  const clients = baseUrls.map((baseUrl) => api(baseUrl))
+  let turn = 0
+
+  const raw: ApiClient['raw'] = async <T>(method: string, path: string, options: Parameters<ApiClient['raw']>[2] = {}) => {
+    const { timeoutMs = SLOW_MS } = options
+    const headers = { ...(method !== 'GET' && { 'idempotency-key': randomUUID() }), ...options.headers }
+    for (const deadline = performance.now() + timeoutMs; ; await sleep(PAUSE_MS)) {
+      const client = clients[turn % clients.length]
+      if (!client) throw new Error('there is no gateway')
+      turn += 1
+      const left = deadline - performance.now()
+      try {
+        const answer = await client.raw<T>(method, path, { ...options, headers, timeoutMs: Math.max(1, Math.min(ATTEMPT_MS, left)) })
+        if (!isOpen(answer) || left < ATTEMPT_MS) return answer
+      } catch (error) {
+        if (left < ATTEMPT_MS) throw error
+      }
+    }
+  }
+
+  const send = <T>(method: string, path: string, body: unknown, extra: Parameters<ApiClient['get']>[1] = {}) =>
+    raw<T>(method, path, {
+      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...extra },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    })
+
+  return {
+    get: (path, extra) => send('GET', path, undefined, extra),
+    post: (path, body, extra) => send('POST', path, body, extra),
+    put: (path, body, extra) => send('PUT', path, body, extra),
+    patch: (path, body, extra) => send('PATCH', path, body, extra),
+    delete: (path, body, extra) => send('DELETE', path, body, extra),
+    raw,
+    close: () => {
+      for (const client of clients) client.close()
+    },
+  }
+}
