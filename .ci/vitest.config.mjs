@@ -14,6 +14,14 @@ const projects = [
   { name: 'integration', include: ['**/test/**/*.int.test.ts'], testTimeout: 60_000, hookTimeout: 90_000 },
   // The whole product, started as a user starts it.
   { name: 'e2e', include: ['**/test/**/*.e2e.test.ts'], testTimeout: 60_000, hookTimeout: 90_000 },
+  // The contract against several processes of each service, while one after the other is killed.
+  {
+    name: 'replicas',
+    include: ['**/test/contract/*.e2e.test.ts'],
+    testTimeout: 180_000,
+    hookTimeout: 120_000,
+    provide: { replicas: { gateway: 2, 'lane-registry': 3, 'session-runner': 2, approvals: 2, 'webhook-dispatcher': 2 } },
+  },
 ]
 
 export default defineConfig({

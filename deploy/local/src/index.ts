@@ -1,5 +1,5 @@
 export { BridgeRunsError } from './bridge/bridge-lock.ts'
-export type { BridgeOptions, ProcessName, RunningBridge } from './bridge/bridge-options.ts'
+export type { BridgeOptions, ProcessName, Replicas, RunningBridge } from './bridge/bridge-options.ts'
 export type { BusCredential } from './bridge/credentials.ts'
 export { PortTakenError } from './bridge/port-taken.ts'
 export { SERVICES, type ServiceName } from './bridge/service-env.ts'

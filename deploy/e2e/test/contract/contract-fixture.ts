@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { AppServerProcess, resolveCodexBinary } from '@codex-bridge/codex-client'
 import type { BridgeEvent, Lane, LaneStatus } from '@codex-bridge/contracts'
-import { type RunningBridge, startBridge } from '@codex-bridge/local'
+import { type ProcessName, type Replicas, type RunningBridge, type ServiceName, startBridge } from '@codex-bridge/local'
 import {
   type ApiClient,
   type ApiResponse,
@@ -20,8 +20,17 @@ import {
 } from '@codex-bridge/testkit'
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { expect } from 'vitest'
+import { expect, inject } from 'vitest'
 import { bridgeEnvironment, SLOW_MS } from '../support/bridge-environment.ts'
+import { ReplicaKiller } from '../support/replica-killer.ts'
+import { retryingApi } from '../support/retrying-client.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** How many processes of each service the contract suite runs against, while they are killed at random; one of each, and no kills, when undefined. */
+    replicas?: Replicas
+  }
+}
 
 type Json = Record<string, unknown>
 type Document = {
@@ -53,14 +62,42 @@ export class ContractFixture {
   readonly #document: Document
   readonly #schemas = new Map<string, ReturnType<typeof Compile>>()
   readonly #others: { stop(): Promise<unknown> }[] = []
+  readonly #replicas: Replicas
+  readonly #killer: ReplicaKiller | undefined
 
-  constructor(parts: { bridge: RunningBridge; model: ScriptedModel; codexHome: string; folder: TempDir; document: Document }) {
+  constructor(parts: {
+    bridge: RunningBridge
+    model: ScriptedModel
+    codexHome: string
+    folder: TempDir
+    document: Document
+    replicas: Replicas | undefined
+  }) {
     this.bridge = parts.bridge
     this.model = parts.model
     this.codexHome = parts.codexHome
     this.#folder = parts.folder
     this.#document = parts.document
-    this.http = api(parts.bridge.baseUrl)
+    this.#replicas = parts.replicas ?? {}
+    this.http = parts.replicas ? retryingApi(parts.bridge.baseUrls) : api(parts.bridge.baseUrl)
+    this.#killer = parts.replicas && new ReplicaKiller(parts.bridge, expect.getState().testPath ?? '')
+    this.#killer?.start()
+  }
+
+  /** How many processes of a service there are when none is being restarted. */
+  count(service: ServiceName): number {
+    return this.#replicas[service] ?? 1
+  }
+
+  /** Kills every process of a service. */
+  async kill(service: ServiceName): Promise<void> {
+    const names = (Object.keys(this.bridge.pids) as ProcessName[]).filter((name) => name.startsWith(service))
+    await Promise.all(names.map((name) => this.bridge.kill(name)))
+  }
+
+  /** Between two tests: may kill a session-runner where there are several. */
+  async disturb(): Promise<void> {
+    await this.#killer?.killRunner()
   }
 
   /** Operations of the document that this test claims to cover and did not call with success. */
@@ -150,6 +187,7 @@ export class ContractFixture {
   }
 
   async dispose(): Promise<void> {
+    await this.#killer?.stop()
     this.http.close()
     await Promise.all(this.#others.map((other) => other.stop()))
     await this.bridge.stop()
@@ -183,6 +221,7 @@ export class ContractFixture {
 
 /** Starts a bridge that the test has to `dispose()`. */
 export const startContractFixture = async (): Promise<ContractFixture> => {
+  const replicas = inject('replicas')
   const folder = createTempDir('bridge-contract-')
   const model = await startScriptedModel()
   const { path: codexHome } = await createCodexHome({ dir: join(folder.path, 'codex-home'), baseUrl: model.baseUrl })
@@ -192,9 +231,10 @@ export const startContractFixture = async (): Promise<ContractFixture> => {
       codexHome,
       env: bridgeEnvironment(folder.path),
       quiet: true,
+      ...(replicas && { replicas }),
     })
     const document = (await (await fetch(`${bridge.baseUrl}/openapi/json`)).json()) as Document
-    return new ContractFixture({ bridge, model, codexHome, folder, document })
+    return new ContractFixture({ bridge, model, codexHome, folder, document, replicas })
   } catch (error) {
     await model.close()
     folder.cleanup()

@@ -1,5 +1,5 @@
 import { waitFor } from '@codex-bridge/testkit'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { SLOW_MS } from '../support/bridge-environment.ts'
 import { CURLS, readCurl } from './contract-curls.ts'
 import { type ContractFixture, startContractFixture } from './contract-fixture.ts'
@@ -19,6 +19,7 @@ beforeAll(async () => {
     ],
   )
 }, 120_000)
+beforeEach(() => fixture.disturb())
 afterAll(() => fixture?.dispose())
 
 const run = async (printed: string, status: number, threadId?: string): Promise<Answer> => {

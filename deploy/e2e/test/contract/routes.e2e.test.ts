@@ -1,6 +1,6 @@
 import type { Approval, BridgeEvent, CleanupResult, Lane, Session, StartVisibleResult, TurnReceipt, Webhook } from '@codex-bridge/contracts'
-import { connectSse, startWebhookReceiver, type WebhookReceiver } from '@codex-bridge/testkit'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { connectSse, startWebhookReceiver, type WebhookReceiver, waitFor } from '@codex-bridge/testkit'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { SLOW_MS } from '../support/bridge-environment.ts'
 import { type ContractFixture, startContractFixture } from './contract-fixture.ts'
 
@@ -11,6 +11,7 @@ beforeAll(async () => {
   fixture = await startContractFixture()
   receiver = await startWebhookReceiver()
 }, 120_000)
+beforeEach(() => fixture.disturb())
 afterAll(async () => {
   await receiver?.close()
   await fixture?.dispose()
@@ -26,7 +27,14 @@ const completed = (laneId: string, commandId: string) =>
 
 describe('health, documents, stream', () => {
   it('GET /health names versions, services and the codex binary', async () => {
-    const health = await fixture.call<{ codex: { version: string } }>('GET', '/health', 200)
+    const runners = fixture.count('session-runner')
+    const health = await waitFor(
+      async () => {
+        const answer = await fixture.call<{ status: string; codex: { version: string }; runners: unknown[] }>('GET', '/health', 200)
+        return answer.status === 'ok' && answer.runners.length === runners && answer
+      },
+      { timeoutMs: SLOW_MS, describe: 'every session-runner to be well' },
+    )
     expect(health).toMatchObject({
       status: 'ok',
       codex: { appServer: 'ok', login: 'not_required', version: expect.stringMatching(/^\d+\./), mixedVersions: false, missingMethods: [] },
@@ -34,8 +42,8 @@ describe('health, documents, stream', () => {
     })
     const { version } = health.codex
     expect(health).toMatchObject({
-      codex: { homes: [{ path: fixture.codexHome, runners: 1, versions: [version] }] },
-      runners: [{ codexVersion: version, codexVersions: [version], missingMethods: [] }],
+      codex: { homes: [{ path: fixture.codexHome, runners, versions: [version] }] },
+      runners: Array.from({ length: runners }, () => ({ codexVersion: version, codexVersions: [version], missingMethods: [] })),
     })
   })
 

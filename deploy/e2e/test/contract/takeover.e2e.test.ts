@@ -1,6 +1,6 @@
 import type { ActiveThreads, ErrorBody, Lane, Session, StartVisibleResult } from '@codex-bridge/contracts'
 import { waitFor } from '@codex-bridge/testkit'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { SLOW_MS } from '../support/bridge-environment.ts'
 import { type ContractFixture, startContractFixture } from './contract-fixture.ts'
 
@@ -9,6 +9,7 @@ let fixture: ContractFixture
 beforeAll(async () => {
   fixture = await startContractFixture()
 }, 120_000)
+beforeEach(() => fixture.disturb())
 afterAll(() => fixture?.dispose())
 
 const active = async (query: Record<string, string>) => (await fixture.call<ActiveThreads>('GET', '/codex/active', 200, { query })).threads

@@ -1,7 +1,7 @@
 import { readMethods } from '@codex-bridge/codex-client'
 import type { ActiveThreads, LoadedThreads, ThreadTurn } from '@codex-bridge/contracts'
 import { waitFor } from '@codex-bridge/testkit'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { SLOW_MS } from '../support/bridge-environment.ts'
 import { type ContractFixture, startContractFixture } from './contract-fixture.ts'
 
@@ -21,6 +21,7 @@ let threadId: string
 beforeAll(async () => {
   fixture = await startContractFixture()
 }, 120_000)
+beforeEach(() => fixture.disturb())
 afterAll(() => fixture?.dispose())
 
 const TURN = '/codex/threads/{threadId}/turns'

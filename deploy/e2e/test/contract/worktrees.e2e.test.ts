@@ -2,7 +2,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Approval, BridgeEvent, CleanupResult, Lane, StartVisibleResult, WatchStatus, WorktreeOutcome } from '@codex-bridge/contracts'
 import { type TestRepository, waitFor } from '@codex-bridge/testkit'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { SLOW_MS } from '../support/bridge-environment.ts'
 import { type ContractFixture, startContractFixture } from './contract-fixture.ts'
 
@@ -10,6 +10,7 @@ let fixture: ContractFixture
 beforeAll(async () => {
   fixture = await startContractFixture()
 }, 120_000)
+beforeEach(() => fixture.disturb())
 afterAll(() => fixture?.dispose())
 
 const COMMIT = 'git add -A && git -c user.name=c -c user.email=c@example.test commit -qm work'
@@ -200,7 +201,7 @@ describe('killed in the middle of making it', () => {
     const first = create('killed', repository)
     await untilBusy()
     expect((await fixture.call<Lane>('GET', '/lanes/{laneId}', 200, { path: { laneId: 'killed' } })).worktree?.state).toBe('requested')
-    await fixture.bridge.kill('session-runner')
+    await fixture.kill('session-runner')
     open()
     expect((await first).worktree?.state).toBe('ready')
     whole('killed', repository)
@@ -212,7 +213,7 @@ describe('killed in the middle of making it', () => {
     const { repository, untilBusy, open } = gated('both')
     const first = create('both', repository).catch(() => undefined)
     await untilBusy()
-    await Promise.all([fixture.bridge.kill('lane-registry'), fixture.bridge.kill('session-runner')])
+    await Promise.all([fixture.kill('lane-registry'), fixture.kill('session-runner')])
     open()
     await first
     const again = await waitFor(() => create('both', repository), { timeoutMs: SLOW_MS, intervalMs: 200 })

@@ -26,6 +26,8 @@ export type BridgeOptions = {
   restart?: boolean
   /** Default all. */
   services?: readonly ServiceName[]
+  /** How many processes of a service. Default one of each. */
+  replicas?: Replicas
   /** Entry file of a service; default the built one. For tests of the supervision itself. */
   entryOf?: (service: ServiceName) => string
   /** Processes that are started before the services and supervised like them: the demo's model. */
@@ -40,11 +42,19 @@ export type BridgeOptions = {
   signal?: AbortSignal
 }
 
-export type ProcessName = ServiceName | 'nats' | 'redis'
+export type Replicas = Partial<Record<ServiceName, 1 | 2 | 3>>
+
+/** The first process of a service has the name of the service. */
+export type ReplicaName = ServiceName | `${ServiceName}-${2 | 3}`
+
+export type ProcessName = ReplicaName | 'nats' | 'redis'
 
 /** A bridge whose processes are up and healthy. */
 export type RunningBridge = {
+  /** Of the first gateway. */
   readonly baseUrl: string
+  /** Of every gateway. */
+  readonly baseUrls: readonly string[]
   readonly natsUrl: string
   readonly redisUrl: string
   readonly dataDir: string

@@ -1,28 +1,18 @@
-import { fileURLToPath } from 'node:url'
 import { type Health, waitUntilUp } from '../console/health-probe.ts'
-import { startOnFreePort } from '../servers/server-endpoint.ts'
 import { type Servers, startServers } from '../servers/server-start.ts'
 import { declareTopology } from '../servers/topology-apply.ts'
-import type { ChildSpec } from '../supervision/child-spec.ts'
-import { isReadyLine } from '../supervision/log-line.ts'
 import { reapOrphans } from '../supervision/orphan-reaper.ts'
 import { Supervisor } from '../supervision/supervisor.ts'
 import { takeLock } from './bridge-lock.ts'
 import type { BridgeOptions, ProcessName, RunningBridge } from './bridge-options.ts'
 import { createLayout, layoutOf } from './data-layout.ts'
 import { PortTakenError } from './port-taken.ts'
-import { anyFreePort, probePort } from './ports.ts'
+import { probePort } from './ports.ts'
 import { loadSecrets } from './secrets.ts'
-import { SERVICES, type ServiceName, serviceEnvironment } from './service-env.ts'
+import { SERVICES } from './service-env.ts'
+import { HEALTHY_TIMEOUT_MS, startServices } from './start-services.ts'
 
-const HEALTHY_TIMEOUT_MS = 60_000
-/** Longer than a service gives itself, so that it is the service that decides how it ends. */
-const SERVICE_GRACE_MS = 22_000
-const SERVICE_ATTEMPTS = 3
 const REAP_GRACE_MS = 5000
-
-const root = fileURLToPath(new URL('../../../../', import.meta.url))
-const builtEntry = (service: ServiceName): string => `${root}services/${service}/dist/main.js`
 
 /**
  * Starts NATS, Redis and the services, and resolves when the bridge is healthy.
@@ -55,14 +45,15 @@ export const startBridge = async (options: BridgeOptions): Promise<RunningBridge
       ...(options.companions ?? []).map((spec) => supervisor.start(spec)),
     ])
     await declareTopology(servers.natsUrl, servers.credential('migrator'), 'local')
-    const port = await startServices(options, servers, secrets.webhookKey, supervisor, say)
-    const baseUrl = `http://${host.includes(':') ? `[${host}]` : host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`
+    const ports = await startServices({ options, servers, webhookKey: secrets.webhookKey, supervisor, say })
+    const baseUrls = ports.map((port) => `http://${reachable(host)}:${port}`)
+    const [baseUrl = ''] = baseUrls
     const timeoutMs = options.healthyTimeoutMs ?? HEALTHY_TIMEOUT_MS
     const services = options.services ?? SERVICES
     const healthy = (limit = timeoutMs): Promise<Health> => waitUntilUp(baseUrl, services, limit, options.signal)
     const health = services.includes('gateway') ? await healthy() : undefined
     options.signal?.throwIfAborted()
-    return running({ baseUrl, servers, options, health, supervisor, healthy, stop })
+    return running({ baseUrls, servers, options, health, supervisor, healthy, stop })
   } catch (error) {
     await stop(true)
     throw error
@@ -71,60 +62,15 @@ export const startBridge = async (options: BridgeOptions): Promise<RunningBridge
   }
 }
 
+/** The host of a URL that reaches what listens on `host`. */
+const reachable = (host: string): string => (host.includes(':') ? `[${host}]` : host === '0.0.0.0' ? '127.0.0.1' : host)
+
 const refuseTakenPort = async (port: number, host: string): Promise<void> => {
   if (port !== 0 && (await probePort(port, host)) === undefined) throw new PortTakenError(port, host)
 }
 
-/** Starts the services side by side; returns the gateway's port. */
-const startServices = async (
-  options: BridgeOptions,
-  servers: Servers,
-  webhookKey: string,
-  supervisor: Supervisor,
-  say: (line: string) => void,
-): Promise<number> => {
-  const services = SERVICES.filter((service) => (options.services ?? SERVICES).includes(service))
-  const host = options.host ?? '127.0.0.1'
-  const startOne = async (service: ServiceName, port: number, attempts = SERVICE_ATTEMPTS): Promise<void> => {
-    const spec: ChildSpec = {
-      name: service,
-      command: process.execPath,
-      args: ['--enable-source-maps', (options.entryOf ?? builtEntry)(service)],
-      env: serviceEnvironment(service, {
-        user: options.env ?? process.env,
-        natsUrl: servers.natsUrl,
-        redisUrl: servers.redisUrl,
-        credential: servers.credential(service),
-        webhookKey,
-        dataDir: layoutOf(options.dataDir).dataDir,
-        host,
-        port,
-        codexHome: options.codexHome,
-        overrides: options.serviceEnv?.[service] ?? {},
-      }),
-      cwd: root,
-      isReady: isReadyLine,
-      readyTimeoutMs: options.healthyTimeoutMs ?? HEALTHY_TIMEOUT_MS,
-      graceMs: SERVICE_GRACE_MS,
-      attempts,
-    }
-    await supervisor.start(spec)
-    say(`${service} is ready`)
-  }
-  const wanted = options.port ?? 0
-  let gatewayPort = wanted
-  const starting = services.map(async (service) => {
-    if (service !== 'gateway') return startOne(service, 0)
-    // Any port: another process may take it before the gateway binds it. A given port is tried as it is.
-    if (wanted === 0) gatewayPort = await startOnFreePort(await anyFreePort(host), [], (port) => startOne(service, port, 1))
-    else await startOne(service, wanted)
-  })
-  await Promise.all(starting)
-  return gatewayPort
-}
-
 type RunningParts = {
-  baseUrl: string
+  baseUrls: string[]
   servers: Servers
   options: BridgeOptions
   health: Health | undefined
@@ -133,10 +79,11 @@ type RunningParts = {
   stop: (now?: boolean) => Promise<void>
 }
 
-const running = ({ baseUrl, servers, options, health, supervisor, healthy, stop }: RunningParts): RunningBridge => {
+const running = ({ baseUrls, servers, options, health, supervisor, healthy, stop }: RunningParts): RunningBridge => {
   const { dataDir, logDir } = layoutOf(options.dataDir)
   return {
-    baseUrl,
+    baseUrl: baseUrls[0] ?? '',
+    baseUrls,
     natsUrl: servers.natsUrl,
     redisUrl: servers.redisUrl,
     dataDir,
