@@ -1,6 +1,6 @@
 /**
- * Health of one service as the bridge sees it: asks the gateway, which asks everybody. Arguments: the service, and the gateway's
- * host (default this machine). A service that is degraded (no Codex login) works and is healthy here.
+ * Health of one service: asks the gateway, which asks every service. Arguments: the service, and the host of the gateway
+ * (default 127.0.0.1). A degraded service (for example without a Codex login) works and counts as healthy.
  */
 import { get } from 'node:http'
 
@@ -12,7 +12,7 @@ const fail = (why) => {
   process.exit(1)
 }
 
-// The gateway answers only to names it knows: it is asked by the name of loopback, whatever its address.
+// The gateway accepts only known names in Host, so always send the loopback name.
 const request = get({ host, port, path: '/health', headers: { host: `127.0.0.1:${port}` }, timeout: 4000 }, (response) => {
   let text = ''
   response.setEncoding('utf8').on('data', (chunk) => {
