@@ -4,6 +4,8 @@ import { openBusGateway } from './bus/bus-gateway.ts'
 import { readConfig } from './config.ts'
 import { createHealthProbe } from './health/health-report.ts'
 import { serveHttp } from './http/http-server.ts'
+import { createRouter } from './http/router.ts'
+import { apiRoutes } from './routes/routes.ts'
 import { openStreams } from './sse/stream-service.ts'
 
 const config = readConfigOrExit(readConfig)
@@ -14,13 +16,9 @@ await runService(logger, async (started) => {
   const bus = await connectService(context, config)
   started({ name: 'bus', stop: () => bus.close() })
   const streams = await openStreams(bus, { maxStreams: config.BRIDGE_MAX_STREAMS, logger })
-  const { app } = createApp({
-    config,
-    logger,
-    streams,
-    bus: openBusGateway(bus, config.BRIDGE_COMMAND_TIMEOUT_MS),
-    health: createHealthProbe(bus),
-  })
+  const routes = apiRoutes(createHealthProbe(bus), streams)
+  const router = createRouter(routes, openBusGateway(bus, config.BRIDGE_COMMAND_TIMEOUT_MS))
+  const app = createApp(config, logger, router)
   const server = await serveHttp(app.callback(), { host: config.HOST, port: config.PORT })
   started({ name: 'http', stop: () => server.stop() })
   // Stopped before the server, which waits for open responses: a stream never ends by itself.

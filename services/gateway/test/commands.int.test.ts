@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Bus, type Endpoints, serve } from '@codex-bridge/bus'
 import { BridgeError, Codex, type RunnerInfo } from '@codex-bridge/contracts'
+import { api } from '@codex-bridge/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type Answers, type RunningGateway, refuse, serveRegistry, serveSession, startBroker, startGateway } from './gateway-fixture.ts'
 
@@ -33,10 +34,16 @@ const post = (path: string, body: unknown = undefined, headers = {}) => gateway.
 describe('a turn command', () => {
   it('goes to the session that holds the lane', async () => {
     const laneId = newLane()
-    await session(broker.bus, laneId, { steer: (request) => ({ got: request }) })
+    const seen: unknown[] = []
+    await session(broker.bus, laneId, {
+      steer: (request) => {
+        seen.push(request)
+        return { laneId, action: 'steer', status: 'steered', commandId: 'k1' }
+      },
+    })
     const answer = await post(`/lanes/${laneId}/steer`, { input: 'x' }, { 'idempotency-key': 'k1' })
-    expect(answer.status).toBe(202)
-    expect(answer.body).toMatchObject({ got: { commandId: 'k1', body: { input: 'x' } } })
+    expect([answer.status, answer.body['laneId'], answer.body['status']]).toEqual([202, laneId, 'steered'])
+    expect(seen).toEqual([{ commandId: 'k1', body: { input: 'x' } }])
   })
 
   it('starts a session for a prompt to a lane without one, then prompts it', async () => {
@@ -55,7 +62,7 @@ describe('a turn command', () => {
     expect(seen).toEqual([{ commandId: 'k2:wake', laneId }])
   })
 
-  it('says why a session for a prompt cannot be', async () => {
+  it('returns the reason why a prompt cannot start a session', async () => {
     await registry({ startSession: refuse('lane_not_found') })
     const answer = await post(`/lanes/${newLane()}/prompt`, { input: 'x' })
     expect([answer.status, answer.body['error']]).toEqual([404, 'lane_not_found'])
@@ -71,7 +78,7 @@ describe('a turn command', () => {
     expect((await post(`/lanes/unknown/${verb}`, body)).body['error']).toBe('lane_not_found')
   })
 
-  it('is sent again with the same id while the lane changes hands', async () => {
+  it('is retried with the same id while the lane changes hands', async () => {
     const laneId = newLane()
     const ids: string[] = []
     const fenced = serveSession(broker.bus, laneId, {
@@ -88,7 +95,7 @@ describe('a turn command', () => {
     await session(broker.bus, laneId, {
       interrupt: ({ commandId }: { commandId: string }) => {
         ids.push(commandId)
-        return { done: true }
+        return { action: 'interrupt', status: 'interrupting' }
       },
     })
     expect((await answering).status).toBe(202)
@@ -96,7 +103,7 @@ describe('a turn command', () => {
     expect(new Set(ids).size).toBe(1)
   })
 
-  it('gives up when nobody takes the lane over in time', async () => {
+  it('fails when no runner takes over the lane in time', async () => {
     const laneId = newLane()
     await session(broker.bus, laneId, { interrupt: refuse('fenced') })
     const started = performance.now()
@@ -105,14 +112,14 @@ describe('a turn command', () => {
     expect(performance.now() - started).toBeLessThan(1600)
   })
 
-  it('hands a refusal of the session on at once', async () => {
+  it('returns an error of the session at once', async () => {
     const laneId = newLane()
     await session(broker.bus, laneId, { prompt: refuse('turn_active', { turnId: 't1' }) })
     const answer = await post(`/lanes/${laneId}/prompt`, { input: 'x' })
     expect([answer.status, answer.body['error'], answer.body['details']]).toEqual([409, 'turn_active', { turnId: 't1' }])
   })
 
-  it('has an unknown outcome when nobody answers in time', async () => {
+  it('has an unknown outcome when the session does not respond in time', async () => {
     const laneId = newLane()
     await session(broker.bus, laneId, { prompt: () => sleep(3000) })
     const answer = await post(`/lanes/${laneId}/prompt`, { input: 'x' }, { 'idempotency-key': 'k3' })
@@ -121,14 +128,14 @@ describe('a turn command', () => {
 })
 
 describe('other requests', () => {
-  it('a command whose owner is too late has an unknown outcome, a read fails', async () => {
+  it('a command has an unknown outcome when its service is late; a read fails', async () => {
     await registry({ deleteLane: () => sleep(3000), getLane: refuse('command_timeout') })
     const changed = await gateway.http.delete<Record<string, unknown>>('/lanes/a')
     expect([changed.status, changed.body['status'], changed.body['laneId']]).toEqual([202, 'unknown', 'a'])
     expect((await gateway.http.get('/lanes/a')).status).toBe(504)
   })
 
-  it('fail at once when no service is there', async () => {
+  it('fail at once when the service is down', async () => {
     const started = performance.now()
     const { status, headers } = await gateway.http.get('/lanes')
     expect([status, headers['retry-after']]).toEqual([503, '2'])
@@ -138,16 +145,18 @@ describe('other requests', () => {
   it.each([
     ['a field of the wrong type', { seq: 'x' }],
     ['a missing field', { seq: undefined }],
-  ])('a reply with %s is a fault of the bridge, and its content is not shown', async (_what, wrong) => {
+  ])('a reply with %s is an internal error, and its content is not shown', async (_what, wrong) => {
     await registry({ getLane: () => ({ title: 'hunter2', ...wrong }) })
     const answer = await gateway.http.get<Record<string, unknown>>('/lanes/a')
     expect([answer.status, answer.body['error']]).toEqual([500, 'internal_error'])
     expect(answer.text).not.toContain('hunter2')
   })
 
-  it('let a newer service reply with more fields', async () => {
+  it('pass on the fields that a newer service adds', async () => {
     await registry({ getLane: () => ({ laneId: 'a', addedLater: { deep: true } }) })
-    const answer = await gateway.http.get<Record<string, unknown>>('/lanes/a')
+    const undocumented = api(gateway.url)
+    const answer = await undocumented.get<Record<string, unknown>>('/lanes/a')
+    undocumented.close()
     expect([answer.status, answer.body['laneId'], answer.body['addedLater']]).toEqual([200, 'a', { deep: true }])
   })
 
@@ -191,7 +200,7 @@ describe('health', () => {
   }
   const health = async () => (await gateway.http.get<Health>('/health')).body
 
-  it('gathers what everybody says', async () => {
+  it('combines the reports of all services', async () => {
     await registry({ health: () => ({ lanes: 3, lag: 1200 }) })
     await runners(
       runner({}),
@@ -208,7 +217,7 @@ describe('health', () => {
     expect(status).toBe('degraded')
   })
 
-  it('names what the binaries lack, and homes that different versions use', async () => {
+  it('names missing methods, and Codex homes that different versions use', async () => {
     await runners(
       runner({ codexVersion: '0.98.0', codexVersions: ['0.98.0', '0.169.0'], missingMethods: ['turn/steer'] }),
       runner({ runnerId: 'session-runner-2', codexHome: '/other' }),
@@ -231,7 +240,7 @@ describe('health', () => {
     ])
   })
 
-  it('does not know what the binaries lack where none tells', async () => {
+  it('reports missing methods as unknown if no runner knows them', async () => {
     await runners(runner({ missingMethods: null }))
     expect((await health()).codex).toMatchObject({ missingMethods: null, mixedVersions: false })
   })

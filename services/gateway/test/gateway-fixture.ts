@@ -1,13 +1,14 @@
 import { applyTopology, type Bus, connectBus, type Endpoints, EventLog, serve, serveLane } from '@codex-bridge/bus'
 import { Approvals, BridgeError, Registry, Sessions, type StoredEvent, type Verb, type VerbGroup, Webhooks } from '@codex-bridge/contracts'
 import { createLogger, stampEvent } from '@codex-bridge/service-kit'
-import { type ApiClient, api, type NatsServer, startNats } from '@codex-bridge/testkit'
+import { type ApiClient, documentedApi, type NatsServer, startNats } from '@codex-bridge/testkit'
 import { createApp } from '../src/app.ts'
 import { openBusGateway } from '../src/bus/bus-gateway.ts'
 import { readConfig } from '../src/config.ts'
 import { createHealthProbe } from '../src/health/health-report.ts'
 import { type HttpServer, serveHttp } from '../src/http/http-server.ts'
-import type { GatewayRouter } from '../src/routes/gateway-router.ts'
+import { createRouter, type GatewayRouter } from '../src/http/router.ts'
+import { apiRoutes } from '../src/routes/routes.ts'
 import { openStreams, type StreamService } from '../src/sse/stream-service.ts'
 import { sampleReply } from './schema-sample.ts'
 
@@ -39,7 +40,7 @@ export type RunningGateway = {
   stop: () => Promise<void>
 }
 
-/** The gateway inside this process, put together as main.ts does. */
+/** The gateway in this process, wired as in main.ts. Its client checks every response against the OpenAPI document. */
 export const startGateway = async (
   natsUrl: string,
   environment: NodeJS.ProcessEnv = {},
@@ -49,16 +50,12 @@ export const startGateway = async (
   const logger = createLogger('gateway', 'test', process.env['GATEWAY_TEST_LOG'] ?? 'silent')
   const bus = await connectBus({ url: natsUrl, role: 'gateway', instance: 'test', timeoutMs: 2000 })
   const streams = await openStreams(bus, { maxStreams: config.BRIDGE_MAX_STREAMS, logger, ...tuning })
-  const { app, router } = createApp({
-    config,
-    logger,
-    streams,
-    bus: openBusGateway(bus, config.BRIDGE_COMMAND_TIMEOUT_MS),
-    health: createHealthProbe(bus),
-  })
+  const routes = apiRoutes(createHealthProbe(bus), streams)
+  const router = createRouter(routes, openBusGateway(bus, config.BRIDGE_COMMAND_TIMEOUT_MS))
+  const app = createApp(config, logger, router)
   const server = await serveHttp(app.callback(), { host: config.HOST, port: config.PORT })
   const url = `http://127.0.0.1:${server.port}`
-  const http = api(url)
+  const http = await documentedApi(url)
   return {
     url,
     port: server.port,

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { api, connectSse, type ManagedProcess, spawnProcess, startProcess } from '@codex-bridge/testkit'
+import { connectSse, documentedApi, type ManagedProcess, spawnProcess, startProcess } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LaneWriter, serveRegistry, startBroker } from './gateway-fixture.ts'
 
@@ -25,7 +25,7 @@ const start = async (env: Record<string, string> = {}): Promise<{ gateway: Manag
 describe('the process', () => {
   it('says where it listens, delivers within milliseconds, and stops in order', async () => {
     const { gateway, url } = await start()
-    const http = api(url)
+    const http = await documentedApi(url)
     expect((await http.get<{ status: string }>('/health')).body.status).toBe('degraded')
     const client = await connectSse(`${url}/events/stream`)
     const lane = new LaneWriter(broker.bus, 'timed')
@@ -66,7 +66,7 @@ describe('the process', () => {
 
   it('serves other machines when told so', async () => {
     const { gateway, url } = await start({ HOST: '0.0.0.0', BRIDGE_ALLOW_UNAUTHENTICATED: '1' })
-    const http = api(url)
+    const http = await documentedApi(url)
     expect((await http.get('/health')).status).toBe(200)
     expect((await http.get('/health', { host: 'rebound.example' })).status).toBe(403)
     http.close()

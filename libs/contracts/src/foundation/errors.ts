@@ -114,7 +114,7 @@ export const ErrorBody = Type.Object(
     error: Type.String({ description: 'A code of the registry' }),
     message: Type.String(),
     details: Type.Optional(Type.Unknown()),
-    requestId: Type.Optional(Type.String()),
+    requestId: Type.Optional(Type.String({ description: 'Identifies the request in the log' })),
   },
   { $id: 'Error' },
 )

@@ -1,11 +1,10 @@
 type Json = Record<string, unknown>
 type Named = { $id: string }
 
-/** True for a schema that has a name of its own. */
-export const isNamed = (value: unknown): value is Named =>
+const isNamed = (value: unknown): value is Named =>
   typeof value === 'object' && value !== null && typeof (value as Partial<Named>).$id === 'string'
 
-/** A copy of a schema fit for a document: no ids, and named schemas inside it as references below `base`. */
+/** Copies a schema for a document: without `$id`, and with a reference below `base` in place of each named schema inside it. */
 export const withReferences = (value: unknown, base = '#/components/schemas/', top = false): unknown => {
   if (Array.isArray(value)) return value.map((item) => withReferences(item, base))
   if (value === null || typeof value !== 'object') return value
@@ -15,4 +14,15 @@ export const withReferences = (value: unknown, base = '#/components/schemas/', t
       .filter(([key]) => key !== '$id')
       .map(([key, inner]) => [key, withReferences(inner, base)]),
   )
+}
+
+/** Collects the named schemas in a value, at any depth, by name. */
+export const namedSchemasIn = (value: unknown, found = new Map<string, Named>()): Map<string, Named> => {
+  if (value === null || typeof value !== 'object') return found
+  if (isNamed(value)) {
+    if (found.has(value.$id)) return found
+    found.set(value.$id, value)
+  }
+  for (const inner of Object.values(value)) namedSchemasIn(inner, found)
+  return found
 }

@@ -1,85 +1,55 @@
-import { Approvals, DecisionBody, validator } from '@codex-bridge/contracts'
-import { answerCommand, answerText } from '../http/answers.ts'
-import { laneIdOf } from '../http/request-parameters.ts'
-import type { RouteHandler, RouteModule } from './gateway-router.ts'
-
-const checkDecision = validator(DecisionBody)
+import { Approvals, DecisionBody } from '@codex-bridge/contracts'
+import { command, read } from '../bus/bus-routes.ts'
+import type { Route } from '../http/route.ts'
 
 /** Requests of Codex that wait for a person. */
-export const approvalRoutes: RouteModule = (mount, bus) => {
+export const approvalRoutes: readonly Route[] = [
   /**
    * @openapi
    * /lanes/{laneId}/approvals:
-   *   parameters:
-   *     - $ref: '#/components/parameters/LaneId'
    *   get:
    *     tags: [approvals]
-   *     summary: Approvals of a lane
-   *     responses:
-   *       200: { description: Approvals, content: { application/json: { schema: { $ref: '#/components/schemas/ApprovalList' } } } }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       404: { $ref: '#/components/responses/NotFound' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
+   *     summary: List the approvals of a lane
+   *     description: Pending approvals and the most recent ended ones. Older ones are in the events of the lane.
    */
-  mount('get', '/lanes/:laneId/approvals', async (ctx) => answerText(ctx, 200, await bus.read(Approvals.list, { laneId: laneIdOf(ctx) })))
-
-  const decide =
-    (action: 'approve' | 'deny'): RouteHandler =>
-    (ctx) => {
-      const laneId = laneIdOf(ctx)
-      const approvalId = (ctx.params['approvalId'] ?? '').slice(0, 128)
-      const body = checkDecision(ctx.state.json)
-      return answerCommand(ctx, { status: 200, laneId }, (commandId) =>
-        bus.command(Approvals.decide, { commandId, laneId, approvalId, action, body }),
-      )
-    }
+  read({
+    path: '/lanes/{laneId}/approvals',
+    verb: Approvals.list,
+    errors: ['lane_not_found'],
+    request: ({ path }) => path,
+  }),
 
   /**
    * @openapi
    * /lanes/{laneId}/approvals/{approvalId}/approve:
-   *   parameters:
-   *     - $ref: '#/components/parameters/LaneId'
-   *     - $ref: '#/components/parameters/ApprovalId'
    *   post:
    *     tags: [approvals]
-   *     summary: Approve
-   *     description: The first decision wins; whoever comes later gets 409 with the winner.
-   *     parameters:
-   *       - $ref: '#/components/parameters/IdempotencyKey'
-   *     requestBody:
-   *       content: { application/json: { schema: { $ref: '#/components/schemas/DecisionBody' } } }
-   *     responses:
-   *       200: { description: The approval, content: { application/json: { schema: { $ref: '#/components/schemas/Approval' } } } }
-   *       202: { $ref: '#/components/responses/Unknown' }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       404: { $ref: '#/components/responses/NotFound' }
-   *       409: { $ref: '#/components/responses/Conflict' }
-   *       422: { $ref: '#/components/responses/KeyReused' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
+   *     summary: Approve a request
+   *     description: The first decision wins. A later one gets 409 with the winning decision.
    */
-  mount('post', '/lanes/:laneId/approvals/:approvalId/approve', decide('approve'))
+  command({
+    path: '/lanes/{laneId}/approvals/{approvalId}/approve',
+    body: DecisionBody,
+    status: 200,
+    verb: Approvals.decide,
+    errors: ['lane_not_found', 'approval_already_resolved', 'approval_orphaned', 'conflict'],
+    request: ({ path, body, commandId }) => ({ ...path, commandId, action: 'approve' as const, body }),
+  }),
 
   /**
    * @openapi
    * /lanes/{laneId}/approvals/{approvalId}/deny:
-   *   parameters:
-   *     - $ref: '#/components/parameters/LaneId'
-   *     - $ref: '#/components/parameters/ApprovalId'
    *   post:
    *     tags: [approvals]
-   *     summary: Deny
-   *     parameters:
-   *       - $ref: '#/components/parameters/IdempotencyKey'
-   *     requestBody:
-   *       content: { application/json: { schema: { $ref: '#/components/schemas/DecisionBody' } } }
-   *     responses:
-   *       200: { description: The approval, content: { application/json: { schema: { $ref: '#/components/schemas/Approval' } } } }
-   *       202: { $ref: '#/components/responses/Unknown' }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       404: { $ref: '#/components/responses/NotFound' }
-   *       409: { $ref: '#/components/responses/Conflict' }
-   *       422: { $ref: '#/components/responses/KeyReused' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
+   *     summary: Deny a request
+   *     description: The first decision wins. A later one gets 409 with the winning decision.
    */
-  mount('post', '/lanes/:laneId/approvals/:approvalId/deny', decide('deny'))
-}
+  command({
+    path: '/lanes/{laneId}/approvals/{approvalId}/deny',
+    body: DecisionBody,
+    status: 200,
+    verb: Approvals.decide,
+    errors: ['lane_not_found', 'approval_already_resolved', 'approval_orphaned', 'conflict'],
+    request: ({ path, body, commandId }) => ({ ...path, commandId, action: 'deny' as const, body }),
+  }),
+]

@@ -1,28 +1,14 @@
-import {
-  ActiveThreadsQuery,
-  AppListQuery,
-  ModelListQuery,
-  Registry,
-  RpcBody,
-  RunningCodexQuery,
-  SkillListQuery,
-  validator,
-} from '@codex-bridge/contracts'
-import { answerCommand, answerText } from '../http/answers.ts'
-import { queryReader } from '../http/query-reader.ts'
-import type { RouteHandler, RouteModule } from './gateway-router.ts'
+import { CodexResult, laneFields, PreferredSurface, Registry, RpcBody, Surface, ThreadId } from '@codex-bridge/contracts'
+import { Type } from 'typebox'
+import { command, read } from '../bus/bus-routes.ts'
+import { CODEX_ERRORS } from '../http/error-codes.ts'
+import { Cursor, sourceKinds } from '../http/query-parameters.ts'
+import type { Route } from '../http/route.ts'
 
-const checkRpc = validator(RpcBody)
-const activeQuery = queryReader(ActiveThreadsQuery)
-const runningQuery = queryReader(RunningCodexQuery)
-const appQuery = queryReader(AppListQuery)
-const skillQuery = queryReader(SkillListQuery)
-const modelQuery = queryReader(ModelListQuery)
+const PageSize = Type.Integer({ minimum: 1, maximum: 100, description: 'Maximum number of entries' })
 
-const DEFAULT_WINDOW_SEC = 3600
-
-/** Codex itself: any method, its lists, and what is going on. */
-export const codexRoutes: RouteModule = (mount, bus) => {
+/** Codex itself: its methods, its lists and its activity. */
+export const codexRoutes: readonly Route[] = [
   /**
    * @openapi
    * /codex/rpc:
@@ -30,109 +16,133 @@ export const codexRoutes: RouteModule = (mount, bus) => {
    *     tags: [codex]
    *     summary: Call a method of the app-server
    *     description: |
-   *       Answers the result as it is. A call on a thread that a lane holds goes to the lane's own process, others to one that is
-   *       ended afterwards. Methods that leave the sandbox or change configuration or login are refused with
+   *       Returns the result unchanged. A call on a thread that a lane holds goes to the process of that lane; any other call goes
+   *       to a process that ends afterwards. Methods that leave the sandbox or change the configuration or login are rejected with
    *       `rpc_method_forbidden`, unless the bridge was started with `BRIDGE_RPC_UNRESTRICTED=1`.
-   *     parameters:
-   *       - $ref: '#/components/parameters/IdempotencyKey'
-   *     requestBody:
-   *       required: true
-   *       content:
-   *         application/json:
-   *           schema: { $ref: '#/components/schemas/RpcBody' }
-   *           example: { method: thread/list, params: {} }
-   *     x-responses: CodexAction
    */
-  mount('post', '/codex/rpc', (ctx) => {
-    const { method, params = {} } = checkRpc(ctx.state.json)
-    return answerCommand(ctx, { status: 200 }, (commandId) => bus.command(Registry.rpc, { commandId, method, params }))
-  })
-
-  const list =
-    (method: string, query: (ctx: Parameters<RouteHandler>[0]) => Record<string, unknown>): RouteHandler =>
-    async (ctx) =>
-      answerText(ctx, 200, await bus.command(Registry.rpc, { method, params: query(ctx) }))
+  command({
+    path: '/codex/rpc',
+    body: RpcBody,
+    example: { method: 'thread/list', params: {} },
+    status: 200,
+    verb: Registry.rpc,
+    reply: CodexResult,
+    errors: ['rpc_method_forbidden', 'thread_not_found', 'readiness_blocked', 'turn_active', 'conflict', 'fenced', ...CODEX_ERRORS],
+    request: ({ body: { method, params = {} }, commandId }) => ({ commandId, method, params }),
+  }),
 
   /**
    * @openapi
    * /codex/app/list:
    *   get:
    *     tags: [codex]
-   *     summary: Apps of the account
-   *     x-query: AppListQuery
-   *     responses:
-   *       200: { description: The result of app/list, content: { application/json: { schema: { $ref: '#/components/schemas/CodexResult' } } } }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       502: { $ref: '#/components/responses/Codex' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
-   *       504: { $ref: '#/components/responses/Timeout' }
+   *     summary: List the apps of the account
+   *     description: The result of `app/list`, unchanged.
    */
-  mount('get', '/codex/app/list', list('app/list', appQuery))
+  read({
+    path: '/codex/app/list',
+    query: Type.Object({
+      limit: Type.Optional(PageSize),
+      cursor: Type.Optional(Cursor),
+      threadId: Type.Optional({ ...ThreadId, description: 'Evaluate features with the configuration of this thread' }),
+      forceRefetch: Type.Optional(Type.Boolean({ description: 'Bypass every cache. Default false' })),
+    }),
+    verb: Registry.rpc,
+    reply: CodexResult,
+    asksCodex: true,
+    request: ({ query }) => ({ method: 'app/list', params: query }),
+  }),
 
   /**
    * @openapi
    * /codex/skills/list:
    *   get:
    *     tags: [codex]
-   *     summary: Skills that Codex finds
-   *     x-query: SkillListQuery
-   *     responses:
-   *       200: { description: The result of skills/list, content: { application/json: { schema: { $ref: '#/components/schemas/CodexResult' } } } }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       502: { $ref: '#/components/responses/Codex' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
-   *       504: { $ref: '#/components/responses/Timeout' }
+   *     summary: List the skills that Codex finds
+   *     description: The result of `skills/list`, unchanged.
    */
-  mount('get', '/codex/skills/list', list('skills/list', skillQuery))
+  read({
+    path: '/codex/skills/list',
+    query: Type.Object({
+      cwds: Type.Optional(Type.Array(laneFields.repoRoot, { maxItems: 32, description: 'Directories, repeated or comma-separated' })),
+      forceReload: Type.Optional(Type.Boolean({ description: 'Bypass the cache and read from disk. Default false' })),
+    }),
+    verb: Registry.rpc,
+    reply: CodexResult,
+    asksCodex: true,
+    request: ({ query }) => ({ method: 'skills/list', params: query }),
+  }),
 
   /**
    * @openapi
    * /codex/model/list:
    *   get:
    *     tags: [codex]
-   *     summary: Models that can be chosen
-   *     x-query: ModelListQuery
-   *     responses:
-   *       200: { description: The result of model/list, content: { application/json: { schema: { $ref: '#/components/schemas/CodexResult' } } } }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       502: { $ref: '#/components/responses/Codex' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
-   *       504: { $ref: '#/components/responses/Timeout' }
+   *     summary: List the available models
+   *     description: The result of `model/list`, unchanged.
    */
-  mount('get', '/codex/model/list', list('model/list', modelQuery))
+  read({
+    path: '/codex/model/list',
+    query: Type.Object({
+      limit: Type.Optional(PageSize),
+      cursor: Type.Optional(Cursor),
+      includeHidden: Type.Optional(Type.Boolean({ description: 'Include models that are hidden from the picker. Default false' })),
+      modelProvider: Type.Optional(Type.String({ minLength: 1, maxLength: 128, description: 'Only models of this provider' })),
+    }),
+    verb: Registry.rpc,
+    reply: CodexResult,
+    asksCodex: true,
+    request: ({ query }) => ({ method: 'model/list', params: query }),
+  }),
 
   /**
    * @openapi
    * /codex/active:
    *   get:
    *     tags: [codex]
-   *     summary: Threads with recent activity, wherever they were driven
-   *     description: Filters narrow the list, preferences order it; each entry says why it ranks where it does.
-   *     x-query: ActiveThreadsQuery
-   *     responses:
-   *       200: { description: Best first, content: { application/json: { schema: { $ref: '#/components/schemas/ActiveThreads' } } } }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       502: { $ref: '#/components/responses/Codex' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
-   *       504: { $ref: '#/components/responses/Timeout' }
+   *     summary: List threads with recent activity
+   *     description: |
+   *       Includes threads driven by other programs. Filters narrow the list, preferences order it; each entry gives the reasons
+   *       for its rank.
    */
-  mount('get', '/codex/active', async (ctx) => {
-    const query = { windowSec: DEFAULT_WINDOW_SEC, ...activeQuery(ctx) }
-    answerText(ctx, 200, await bus.command(Registry.activeThreads, query))
-  })
+  read({
+    path: '/codex/active',
+    query: Type.Object({
+      windowSec: Type.Integer({ minimum: 1, maximum: 31_536_000, default: 3600, description: 'How far to look back, in seconds' }),
+      source: Type.Optional(Type.String({ maxLength: 64, description: 'Only threads with this source, as Codex names it' })),
+      sourceKinds: Type.Optional(sourceKinds('every kind')),
+      surface: Type.Optional({ ...Surface, description: 'Only threads of this surface' }),
+      originator: Type.Optional(Type.String({ maxLength: 128, description: 'Only threads of this originator, such as Codex Desktop' })),
+      preferOriginator: Type.Optional(Type.String({ maxLength: 128, description: 'Rank threads of this originator first' })),
+      preferredSurface: Type.Optional({ ...PreferredSurface, description: 'Rank threads of this surface first' }),
+    }),
+    verb: Registry.activeThreads,
+    asksCodex: true,
+    request: ({ query }) => query,
+  }),
 
   /**
    * @openapi
    * /codex/running:
    *   get:
    *     tags: [codex]
-   *     summary: Codex processes and the threads they hold
-   *     description: Where the bridge cannot see processes, as in a container, `mode` is `inferred` and threads with recent activity are shown.
-   *     x-query: RunningCodexQuery
-   *     responses:
-   *       200: { description: What runs, content: { application/json: { schema: { $ref: '#/components/schemas/RunningCodex' } } } }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
+   *     summary: List Codex processes and the threads they hold
+   *     description: |
+   *       Where the bridge cannot see processes, such as in a container, `mode` is `inferred` and the list contains threads with
+   *       recent activity.
    */
-  mount('get', '/codex/running', async (ctx) => answerText(ctx, 200, await bus.command(Registry.runningCodex, runningQuery(ctx))))
-}
+  read({
+    path: '/codex/running',
+    query: Type.Object({
+      windowSec: Type.Integer({
+        minimum: 1,
+        maximum: 86_400,
+        default: 300,
+        description: 'Where processes cannot be seen, threads active within this many seconds count as running',
+      }),
+    }),
+    verb: Registry.runningCodex,
+    asksCodex: true,
+    request: ({ query }) => query,
+  }),
+]

@@ -1,89 +1,59 @@
-import { Approvals, DebugApproval, DebugComplete, ReconcileBody, Registry, validator } from '@codex-bridge/contracts'
-import { answerCommand, answerText } from '../http/answers.ts'
-import type { RouteModule } from './gateway-router.ts'
+import { Approvals, DebugApproval, DebugComplete, ReconcileBody, Registry } from '@codex-bridge/contracts'
+import { action, command } from '../bus/bus-routes.ts'
+import type { Route } from '../http/route.ts'
 
-const checkApproval = validator(DebugApproval)
-const checkComplete = validator(DebugComplete)
-const checkReconcile = validator(ReconcileBody)
-
-/** What an operator may do by hand; everything goes the way of real events. */
-export const debugRoutes: RouteModule = (mount, bus) => {
+/** Manual operations. Each produces the same events as the real case. */
+export const debugRoutes: readonly Route[] = [
   /**
    * @openapi
    * /debug/request-approval:
    *   post:
    *     tags: [debug]
-   *     summary: Ask for an approval that Codex did not ask for
-   *     parameters:
-   *       - $ref: '#/components/parameters/IdempotencyKey'
-   *     requestBody:
-   *       required: true
-   *       content:
-   *         application/json:
-   *           schema: { $ref: '#/components/schemas/DebugApproval' }
-   *           example: { laneId: lane-id, source: runtime, reason: May I }
-   *     responses:
-   *       201: { description: The approval, content: { application/json: { schema: { $ref: '#/components/schemas/Approval' } } } }
-   *       202: { $ref: '#/components/responses/Unknown' }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       404: { $ref: '#/components/responses/NotFound' }
-   *       415: { $ref: '#/components/responses/MediaType' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
+   *     summary: Request an approval without Codex
+   *     description: The approval behaves like any other, except that no Codex request waits for the decision.
    */
-  mount('post', '/debug/request-approval', (ctx) => {
-    const body = checkApproval(ctx.state.json)
-    const { laneId } = body
-    return answerCommand(ctx, { status: 201, laneId }, (commandId) => bus.command(Approvals.request, { commandId, body }))
-  })
+  command({
+    path: '/debug/request-approval',
+    body: DebugApproval,
+    example: { laneId: 'lane-id', source: 'runtime', reason: 'May I?' },
+    status: 201,
+    verb: Approvals.request,
+    errors: ['lane_not_found', 'conflict'],
+    request: ({ body, commandId }) => ({ commandId, body }),
+  }),
 
   /**
    * @openapi
    * /debug/complete:
    *   post:
    *     tags: [debug]
-   *     summary: Mark a lane done by hand
-   *     parameters:
-   *       - $ref: '#/components/parameters/IdempotencyKey'
-   *     requestBody:
-   *       required: true
-   *       content:
-   *         application/json:
-   *           schema: { $ref: '#/components/schemas/DebugComplete' }
-   *           example: { laneId: lane-id, note: Looked at it }
-   *     responses:
-   *       200: { description: The lane, content: { application/json: { schema: { $ref: '#/components/schemas/Lane' } } } }
-   *       202: { $ref: '#/components/responses/Unknown' }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       404: { $ref: '#/components/responses/NotFound' }
-   *       415: { $ref: '#/components/responses/MediaType' }
-   *       422: { $ref: '#/components/responses/KeyReused' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
+   *     summary: Mark a lane as done
+   *     description: Sets the status of the lane to `done` and publishes `lane.completed` with `debug` set.
    */
-  mount('post', '/debug/complete', (ctx) => {
-    const body = checkComplete(ctx.state.json)
-    const { laneId } = body
-    return answerCommand(ctx, { status: 200, laneId }, (commandId) => bus.command(Registry.debugComplete, { commandId, body }))
-  })
+  command({
+    path: '/debug/complete',
+    body: DebugComplete,
+    example: { laneId: 'lane-id', note: 'Checked by hand' },
+    status: 200,
+    verb: Registry.debugComplete,
+    errors: ['lane_not_found', 'conflict'],
+    request: ({ body, commandId }) => ({ commandId, body }),
+  }),
 
   /**
    * @openapi
    * /debug/reconcile-stale:
    *   post:
    *     tags: [debug]
-   *     summary: Compare every lane that looks live with the world, now
-   *     requestBody:
-   *       content:
-   *         application/json:
-   *           schema: { $ref: '#/components/schemas/ReconcileBody' }
-   *           example: { clearSyntheticRunningLanes: true, clearOrphanedActiveTurns: true }
-   *     responses:
-   *       200: { description: What was put right, content: { application/json: { schema: { $ref: '#/components/schemas/ReconcileResult' } } } }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       415: { $ref: '#/components/responses/MediaType' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
+   *     summary: Reconcile lanes with reality now
+   *     description: Checks every lane that appears live, clears stale statuses and recovers sessions whose runner is gone.
    */
-  mount('post', '/debug/reconcile-stale', async (ctx) => {
-    const body = checkReconcile(ctx.state.json)
-    answerText(ctx, 200, await bus.command(Registry.debugReconcile, { body }))
-  })
-}
+  action({
+    path: '/debug/reconcile-stale',
+    body: ReconcileBody,
+    example: { clearSyntheticRunningLanes: true, clearOrphanedActiveTurns: true },
+    verb: Registry.debugReconcile,
+    errors: ['conflict'],
+    request: ({ body }) => ({ body }),
+  }),
+]

@@ -1,86 +1,90 @@
-import { BridgeError, LaneId } from '@codex-bridge/contracts'
+import { BridgeError, BridgeEvent, EventPattern, LaneId } from '@codex-bridge/contracts'
+import { Type } from 'typebox'
 import type { GatewayContext } from '../http/gateway-context.ts'
-import { checkedValuesOf, flagOf, ThreadId, textOf, typePatternsOf } from '../http/request-parameters.ts'
+import { type Route, route } from '../http/route.ts'
 import { cursorOf } from '../sse/cursor.ts'
-import type { StreamFilter } from '../sse/filter.ts'
 import { retryMs } from '../sse/frame.ts'
 import { openSink } from '../sse/response-sink.ts'
 import type { StreamService } from '../sse/stream-service.ts'
-import type { Mount } from './gateway-router.ts'
 
-const MAX_PATTERNS = 100
 const MAX_IDS = 1000
+const idsOf = (what: string) => ({ maxItems: MAX_IDS, description: `Only events of these ${what}. Repeated or comma-separated` })
+const Position = Type.String({ maxLength: 512 })
 
-const filterOf = (ctx: GatewayContext): StreamFilter => ({
-  types: typePatternsOf(ctx, MAX_PATTERNS),
-  scope: {
-    laneIds: checkedValuesOf(ctx, 'laneId', LaneId, MAX_IDS),
-    threadIds: checkedValuesOf(ctx, 'threadId', ThreadId, MAX_IDS),
-    sessionIds: checkedValuesOf(ctx, 'sessionId', LaneId, MAX_IDS),
-  },
-  deltas: flagOf(ctx, 'deltas'),
+const StreamQuery = Type.Object({
+  types: Type.Array(EventPattern, {
+    maxItems: 100,
+    default: [],
+    description: 'Only these event types: exact, `lane.*` for a prefix, or `*`. Repeated or comma-separated',
+  }),
+  laneId: Type.Optional(Type.Array(LaneId, idsOf('lanes'))),
+  threadId: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 128 }), idsOf('threads'))),
+  sessionId: Type.Optional(Type.Array(LaneId, idsOf('sessions'))),
+  deltas: Type.Boolean({ default: false, description: 'Add token and output deltas' }),
+  since: Type.Optional({ ...Position, description: 'Resume after the event with this seq' }),
+  lastEventId: Type.Optional({ ...Position, description: 'The same as `since`' }),
 })
 
 /** The live event stream. */
-export const eventRoutes = (mount: Mount, streams: StreamService): void => {
+export const eventRoutes = (streams: StreamService): readonly Route[] => [
   /**
    * @openapi
    * /events/stream:
    *   get:
    *     tags: [watch]
-   *     summary: Every event, live, as Server-Sent Events
+   *     summary: Follow all events as Server-Sent Events
    *     description: |
-   *       Each event is a frame without an event name (so `EventSource.onmessage` gets it) whose `data` is the event as JSON
-   *       and whose `id` is its `seq`. The first frame has an id and no data: the position to resume from before anything came.
+   *       Each event is a frame without an event name, so that `EventSource.onmessage` receives it. Its `data` is the event as JSON,
+   *       its `id` is the event's `seq`. The first frame has an id but no data: the position to resume from if nothing else arrives.
    *
-   *       After a cut, `Last-Event-ID` (browsers send it by themselves) or `since` continues with the event after it: nothing is
-   *       lost, repeated or out of order. Without either the stream is live only. A filter hides events, ids stay those of the
-   *       whole log.
+   *       After a disconnect, `Last-Event-ID` (which browsers send automatically) or `since` resumes with the next event. No event is
+   *       lost, repeated or reordered. Without either, the stream starts live. Filters hide events but do not change ids.
    *
-   *       Two named events speak of the stream itself, with data `{reason, from, to}`. `gap`: the events `from` to `to` are no
-   *       longer kept. `reset`: the cursor is malformed or of another log; every kept event (`from` to `to`) follows.
-   *       `deltas=true` adds named events `delta`, which have no id and may be lost. Comments are heartbeats, every 10 seconds;
-   *       they may carry an id that moves the cursor past events the filter hid.
+   *       Two named events describe the stream itself, with data `{reason, from, to}`. `gap`: the events from `from` to `to` are no
+   *       longer stored. `reset`: the cursor is malformed or belongs to another log; every stored event (`from` to `to`) follows.
+   *       `deltas=true` adds named events `delta`, which have no id and may be lost. Comments are heartbeats, sent every 10 seconds;
+   *       they may carry an id that moves the cursor past hidden events.
    *
-   *       A client that takes nothing for 30 seconds is cut and may resume. While NATS is away open streams stay; a new
-   *       EventSource (`Accept: text/event-stream`) gets 200, `retry` and an end, so that it tries again, others get 503.
-   *     parameters:
-   *       - $ref: '#/components/parameters/Types'
-   *       - { name: laneId, in: query, description: Repeatable or comma-separated, schema: { type: array, items: { type: string } } }
-   *       - { name: threadId, in: query, description: Repeatable or comma-separated, schema: { type: array, items: { type: string } } }
-   *       - { name: sessionId, in: query, description: Repeatable or comma-separated, schema: { type: array, items: { type: string } } }
-   *       - { name: deltas, in: query, description: Add token and output deltas, schema: { type: boolean, default: false } }
-   *       - { name: since, in: query, description: Continue after this seq; lastEventId is another name, schema: { type: integer, minimum: 0 } }
-   *       - { name: Last-Event-ID, in: header, description: As since; wins over it, schema: { type: string } }
-   *     responses:
-   *       200: { description: The stream, content: { text/event-stream: { schema: { $ref: '#/components/schemas/Event' } } } }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       429: { $ref: '#/components/responses/TooManyStreams' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
+   *       A client that reads nothing for 30 seconds is disconnected and can resume. While NATS is down, open streams stay open. A new
+   *       `EventSource` (`Accept: text/event-stream`) then gets 200 with a `retry` and the end of the stream, so that it reconnects;
+   *       other clients get 503.
    */
-  mount('get', '/events/stream', async (ctx) => {
-    const filter = filterOf(ctx)
-    const cursor = cursorOf(ctx.get('Last-Event-ID'), textOf(ctx, 'since') ?? textOf(ctx, 'lastEventId'))
-    if (ctx.method === 'HEAD') {
-      ctx.status = 200
-      ctx.type = 'text/event-stream; charset=utf-8'
-      return
-    }
-    if (!streams.available()) return refuseForNow(ctx)
-    try {
-      await streams.run(filter, cursor, () => {
-        ctx.respond = false
-        return openSink(ctx.res)
-      })
-    } catch (error) {
-      if (ctx.res.headersSent || (error instanceof BridgeError && error.code === 'too_many_streams')) throw error
-      refuseForNow(ctx)
-    }
-  })
-}
+  route({
+    method: 'get',
+    path: '/events/stream',
+    query: StreamQuery,
+    headers: Type.Object({
+      'Last-Event-ID': Type.Optional({ ...Position, description: 'The same as `since`, which it overrides' }),
+    }),
+    replies: { 200: { contentType: 'text/event-stream', schema: BridgeEvent, description: 'The stream. Each `data` is an event.' } },
+    errors: ['too_many_streams', 'bus_unavailable'],
+    handle: async ({ query }, ctx) => {
+      const { types, laneId: laneIds = [], threadId: threadIds = [], sessionId: sessionIds = [], deltas, since, lastEventId } = query
+      const cursor = cursorOf(ctx.get('Last-Event-ID'), since ?? lastEventId)
+      if (ctx.method === 'HEAD') {
+        ctx.status = 200
+        ctx.type = 'text/event-stream; charset=utf-8'
+        return
+      }
+      if (!streams.available()) return askToReconnect(ctx)
+      try {
+        await streams.run({ types, scope: { laneIds, threadIds, sessionIds }, deltas }, cursor, () => {
+          ctx.respond = false
+          return openSink(ctx.res)
+        })
+      } catch (error) {
+        if (ctx.res.headersSent || (error instanceof BridgeError && error.code === 'too_many_streams')) throw error
+        askToReconnect(ctx)
+      }
+    },
+  }),
+]
 
-/** A browser gives up for good on anything but 200, so it gets one that ends at once and says when to come back. */
-const refuseForNow = (ctx: GatewayContext): void => {
+/**
+ * An EventSource gives up on any status but 200, so it gets an empty stream with a retry delay.
+ * @throws BridgeError `bus_unavailable` for other clients
+ */
+const askToReconnect = (ctx: GatewayContext): void => {
   if (!ctx.get('accept').includes('text/event-stream')) throw new BridgeError('bus_unavailable', 'NATS is not connected')
   ctx.status = 200
   ctx.set('X-Accel-Buffering', 'no')

@@ -1,22 +1,26 @@
 import type { HealthProbe } from '../health/health-report.ts'
-import type { Mount } from './gateway-router.ts'
+import { HealthReport } from '../health/health-schema.ts'
+import { type Route, route } from '../http/route.ts'
 
-/** How the bridge and everything behind it are. */
-export const healthRoutes = (mount: Mount, probe: HealthProbe): void => {
+export const healthRoutes = (probe: HealthProbe): readonly Route[] => [
   /**
    * @openapi
    * /health:
    *   get:
    *     tags: [health]
-   *     summary: How the bridge, its services and Codex are
-   *     description: 200 while the bridge can work at all; `status` and `problems` say what is amiss and what to do about it.
-   *     responses:
-   *       200: { description: Up, content: { application/json: { schema: { $ref: '#/components/schemas/Health' } } } }
-   *       503: { description: NATS is not connected, content: { application/json: { schema: { $ref: '#/components/schemas/Health' } } } }
+   *     summary: Check the health of the bridge
+   *     description: |
+   *       Covers the bridge, its services and Codex. 200 as long as the bridge works at all; `status` and `problems` tell what is
+   *       wrong and how to fix it.
    */
-  mount('get', '/health', async (ctx) => {
-    const report = await probe()
-    ctx.status = report.status === 'down' ? 503 : 200
-    ctx.body = report
-  })
-}
+  route({
+    method: 'get',
+    path: '/health',
+    replies: { 200: { schema: HealthReport }, 503: { schema: HealthReport, description: 'NATS is not connected.' } },
+    handle: async (_input, ctx) => {
+      const report = await probe()
+      ctx.status = report.status === 'down' ? 503 : 200
+      ctx.body = report
+    },
+  }),
+]

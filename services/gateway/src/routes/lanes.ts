@@ -1,31 +1,34 @@
-import { BridgeError, LaneCreate, LaneListQuery, Registry, validator } from '@codex-bridge/contracts'
-import { answerCommand, answerText } from '../http/answers.ts'
-import { queryReader } from '../http/query-reader.ts'
-import { integerOf, laneIdOf, minSeqOf, typePatternsOf } from '../http/request-parameters.ts'
-import type { RouteModule } from './gateway-router.ts'
+import {
+  AttachLane,
+  BridgeError,
+  CleanupBody,
+  EventPattern,
+  LANE_STATUSES,
+  LaneCreate,
+  LaneFilter,
+  LaneStatus,
+  Registry,
+} from '@codex-bridge/contracts'
+import { Type } from 'typebox'
+import { command, read } from '../bus/bus-routes.ts'
+import { CODEX_ERRORS } from '../http/error-codes.ts'
+import { Cursor, MinSeq } from '../http/query-parameters.ts'
+import type { Route } from '../http/route.ts'
 
-const DEFAULT_LANES = 100
-const DEFAULT_EVENTS = 100
-const MAX_EVENTS = 1000
-const MAX_PATTERNS = 50
+/** Lane ids that would collide with a path of the API. */
+export const RESERVED_IDS: readonly string[] = ['sessions', 'attach', 'cleanup']
 
-const checkCreate = validator(LaneCreate)
-const listQuery = queryReader(LaneListQuery)
-
-/** Lane ids that a path of this API already means something else by. */
-const RESERVED_IDS = new Set(['sessions', 'attach', 'cleanup'])
-
-/** @throws BridgeError `validation_error` for a lane id that could not be addressed */
-export const refuseReserved = (laneId: string | undefined): void => {
-  if (laneId !== undefined && RESERVED_IDS.has(laneId)) {
-    throw new BridgeError('validation_error', undefined, {
-      details: [{ path: '/laneId', message: `"${laneId}" is a path of the API and cannot name a lane` }],
-    })
-  }
+/** Returns a body whose lane id can be used in a path. @throws BridgeError `validation_error` */
+export const addressable = <B extends { laneId?: string }>(body: B): B => {
+  const { laneId } = body
+  if (laneId === undefined || !RESERVED_IDS.includes(laneId)) return body
+  throw new BridgeError('validation_error', undefined, {
+    details: [{ path: '/laneId', message: `"${laneId}" is a path of the API and cannot name a lane` }],
+  })
 }
 
 /** Lanes and their events. */
-export const laneRoutes: RouteModule = (mount, bus) => {
+export const laneRoutes: readonly Route[] = [
   /**
    * @openapi
    * /lanes:
@@ -33,29 +36,17 @@ export const laneRoutes: RouteModule = (mount, bus) => {
    *     tags: [lanes]
    *     summary: Create a lane
    *     description: |
-   *       With `worktree: true` a git worktree of `repoRoot` is made for it first; what stands in its way is 409 `worktree_blocked`.
-   *     parameters:
-   *       - $ref: '#/components/parameters/IdempotencyKey'
-   *     requestBody:
-   *       content:
-   *         application/json:
-   *           schema: { $ref: '#/components/schemas/LaneCreate' }
-   *     responses:
-   *       201: { description: The lane, content: { application/json: { schema: { $ref: '#/components/schemas/Lane' } } } }
-   *       202: { $ref: '#/components/responses/Unknown' }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       409: { $ref: '#/components/responses/Conflict' }
-   *       413: { $ref: '#/components/responses/TooLarge' }
-   *       415: { $ref: '#/components/responses/MediaType' }
-   *       422: { $ref: '#/components/responses/KeyReused' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
+   *       With `worktree: true`, a git worktree of `repoRoot` is created for the lane first. If that is impossible, the response is
+   *       409 `worktree_blocked`.
    */
-  mount('post', '/lanes', (ctx) => {
-    const body = checkCreate(ctx.state.json)
-    refuseReserved(body.laneId)
-    const lane = body.laneId === undefined ? {} : { laneId: body.laneId }
-    return answerCommand(ctx, { status: 201, ...lane }, (commandId) => bus.command(Registry.createLane, { commandId, body }))
-  })
+  command({
+    path: '/lanes',
+    body: LaneCreate,
+    status: 201,
+    verb: Registry.createLane,
+    errors: ['lane_exists', 'lane_attached_elsewhere', 'worktree_blocked', 'conflict', 'no_runner'],
+    request: ({ body, commandId }) => ({ commandId, body: addressable(body) }),
+  }),
 
   /**
    * @openapi
@@ -63,41 +54,95 @@ export const laneRoutes: RouteModule = (mount, bus) => {
    *   get:
    *     tags: [lanes]
    *     summary: List lanes
-   *     description: Newest first; the order stays while lanes change. What is given must all hold.
-   *     x-query: LaneListQuery
-   *     parameters:
-   *       - $ref: '#/components/parameters/MinSeq'
-   *     responses:
-   *       200: { description: A page of lanes, content: { application/json: { schema: { $ref: '#/components/schemas/LaneList' } } } }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
+   *     description: Newest first. Pages stay stable while lanes change. Filters are combined with AND.
    */
-  mount('get', '/lanes', async (ctx) => {
-    const { limit = DEFAULT_LANES, cursor, status, ...rest } = listQuery(ctx)
-    const filter = { ...(status && { statuses: status }), ...rest }
-    const request = { limit, ...(cursor && { cursor }), ...(Object.keys(filter).length > 0 && { filter }), ...minSeqOf(ctx) }
-    answerText(ctx, 200, await bus.read(Registry.listLanes, request))
-  })
+  read({
+    path: '/lanes',
+    query: Type.Object({
+      limit: Type.Integer({ minimum: 1, maximum: 200, default: 100, description: 'Maximum number of lanes' }),
+      cursor: Type.Optional(Cursor),
+      status: Type.Optional(
+        Type.Array(LaneStatus, { maxItems: LANE_STATUSES.length, description: 'Any of these. Repeated or comma-separated' }),
+      ),
+      projectId: LaneFilter.properties.projectId,
+      threadId: LaneFilter.properties.threadId,
+      q: Type.Optional(
+        Type.String({ maxLength: 256, description: 'Substring of the lane id, title, repository path or project, ignoring case' }),
+      ),
+      updatedSince: LaneFilter.properties.updatedSince,
+      minSeq: Type.Optional(MinSeq),
+    }),
+    verb: Registry.listLanes,
+    errors: ['invalid_cursor'],
+    request: ({ query: { limit, cursor, minSeq, status, ...rest } }) => {
+      const filter = { ...(status && { statuses: status }), ...rest }
+      return {
+        limit,
+        ...(cursor && { cursor }),
+        ...(minSeq !== undefined && { minSeq }),
+        ...(Object.keys(filter).length > 0 && { filter }),
+      }
+    },
+  }),
+
+  /**
+   * @openapi
+   * /lanes/attach:
+   *   post:
+   *     tags: [lanes]
+   *     summary: Create a lane for an existing thread
+   *     description: |
+   *       Runs nothing and takes no lock: the session starts on request or with the first prompt. A `strict` lane then rejects a
+   *       thread that cannot be resumed in its current state; a `lenient` one waits for it.
+   */
+  command({
+    path: '/lanes/attach',
+    body: AttachLane,
+    example: {
+      laneId: 'lane-takeover',
+      threadId: '019a1b2c-0000-7000-8000-000000000000',
+      preferredSurface: 'any',
+      readinessMode: 'strict',
+    },
+    status: 201,
+    verb: Registry.attach,
+    errors: ['lane_exists', 'lane_attached_elsewhere', 'thread_not_found', 'readiness_blocked', 'conflict', ...CODEX_ERRORS],
+    request: ({ body, commandId }) => ({ commandId, body: addressable(body) }),
+  }),
+
+  /**
+   * @openapi
+   * /lanes/cleanup:
+   *   post:
+   *     tags: [lanes]
+   *     summary: Delete lanes that are finished
+   *     description: Only reports what it would delete unless `dryRun` is false. A lane with a running turn is kept.
+   */
+  command({
+    path: '/lanes/cleanup',
+    body: CleanupBody,
+    example: { statuses: ['blocked', 'done', 'failed', 'interrupted'], olderThanHours: 24, syntheticOnly: false, limit: 100, dryRun: true },
+    status: 200,
+    verb: Registry.cleanup,
+    errors: ['conflict'],
+    request: ({ body, commandId }) => ({ commandId, body }),
+  }),
 
   /**
    * @openapi
    * /lanes/{laneId}:
-   *   parameters:
-   *     - $ref: '#/components/parameters/LaneId'
    *   get:
    *     tags: [lanes]
    *     summary: Read a lane
-   *     parameters:
-   *       - $ref: '#/components/parameters/MinSeq'
-   *     responses:
-   *       200: { description: The lane, content: { application/json: { schema: { $ref: '#/components/schemas/Lane' } } } }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       404: { $ref: '#/components/responses/NotFound' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
+   *     description: The lane with its status, and what its session and approvals contribute to it.
    */
-  mount('get', '/lanes/:laneId', async (ctx) =>
-    answerText(ctx, 200, await bus.read(Registry.getLane, { laneId: laneIdOf(ctx), ...minSeqOf(ctx) })),
-  )
+  read({
+    path: '/lanes/{laneId}',
+    query: Type.Object({ minSeq: Type.Optional(MinSeq) }),
+    verb: Registry.getLane,
+    errors: ['lane_not_found'],
+    request: ({ path, query }) => ({ ...path, ...query }),
+  }),
 
   /**
    * @openapi
@@ -106,50 +151,56 @@ export const laneRoutes: RouteModule = (mount, bus) => {
    *     tags: [lanes]
    *     summary: Delete a lane
    *     description: |
-   *       Stops its session first. A worktree that the bridge made for it is removed when nothing would be lost, and kept else;
-   *       the `lane.deleted` event says which, and why.
-   *     parameters:
-   *       - $ref: '#/components/parameters/IdempotencyKey'
-   *     responses:
-   *       204: { description: Deleted }
-   *       202: { $ref: '#/components/responses/Unknown' }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       404: { $ref: '#/components/responses/NotFound' }
-   *       409: { $ref: '#/components/responses/Conflict' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
+   *       Stops the session first. A worktree that the bridge created for the lane is removed if no work would be lost, otherwise
+   *       kept; the `lane.deleted` event tells which, and why.
    */
-  mount('delete', '/lanes/:laneId', (ctx) => {
-    const laneId = laneIdOf(ctx)
-    return answerCommand(ctx, { status: 204, laneId }, (commandId) => bus.command(Registry.deleteLane, { commandId, laneId }))
-  })
+  command({
+    method: 'delete',
+    path: '/lanes/{laneId}',
+    status: 204,
+    verb: Registry.deleteLane,
+    errors: ['lane_not_found', 'conflict', 'fenced'],
+    request: ({ path, commandId }) => ({ ...path, commandId }),
+  }),
 
   /**
    * @openapi
    * /lanes/{laneId}/events:
-   *   parameters:
-   *     - $ref: '#/components/parameters/LaneId'
    *   get:
    *     tags: [lanes]
-   *     summary: Events of a lane, oldest first
-   *     description: A page of large events ends early; nextCursor, as after, goes on behind it.
-   *     parameters:
-   *       - { name: after, in: query, description: Only events with a higher seq, schema: { type: integer, minimum: 0, default: 0 } }
-   *       - { name: limit, in: query, schema: { type: integer, minimum: 1, maximum: 1000, default: 100 } }
-   *       - $ref: '#/components/parameters/Types'
-   *     responses:
-   *       200: { description: A page of events, content: { application/json: { schema: { $ref: '#/components/schemas/EventList' } } } }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       404: { $ref: '#/components/responses/NotFound' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
+   *     summary: List the events of a lane
+   *     description: Oldest first. A page of large events may be shorter than `limit`. Pass `nextCursor` as `after` for the next page.
    */
-  mount('get', '/lanes/:laneId/events', async (ctx) => {
-    const types = typePatternsOf(ctx, MAX_PATTERNS)
-    const request = {
-      laneId: laneIdOf(ctx),
-      after: integerOf(ctx, 'after', { min: 0, max: Number.MAX_SAFE_INTEGER }) ?? 0,
-      limit: integerOf(ctx, 'limit', { min: 1, max: MAX_EVENTS }) ?? DEFAULT_EVENTS,
-      ...(types.length > 0 && { types }),
-    }
-    answerText(ctx, 200, await bus.read(Registry.laneEvents, request))
-  })
-}
+  read({
+    path: '/lanes/{laneId}/events',
+    query: Type.Object({
+      after: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, default: 0, description: 'Only events with a higher seq' }),
+      limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100, description: 'Maximum number of events' }),
+      types: Type.Optional(
+        Type.Array(EventPattern, {
+          maxItems: 50,
+          description: 'Event types: exact, `lane.*` for a prefix, or `*`. Repeated or comma-separated',
+        }),
+      ),
+    }),
+    verb: Registry.laneEvents,
+    errors: ['lane_not_found'],
+    request: ({ path, query }) => ({ ...path, ...query }),
+  }),
+
+  /**
+   * @openapi
+   * /lanes/{laneId}/sync-from-codex:
+   *   post:
+   *     tags: [lanes]
+   *     summary: Refresh a lane from its thread
+   *     description: Reads the thread from Codex and updates what the lane says about it.
+   */
+  command({
+    path: '/lanes/{laneId}/sync-from-codex',
+    status: 200,
+    verb: Registry.syncLane,
+    errors: ['lane_not_found', 'thread_not_found', 'conflict', ...CODEX_ERRORS],
+    request: ({ path, commandId }) => ({ ...path, commandId }),
+  }),
+]

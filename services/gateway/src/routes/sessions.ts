@@ -1,199 +1,120 @@
-import { EmptyBody, InterruptBody, PromptBody, Registry, type RequestOf, Sessions, validator } from '@codex-bridge/contracts'
-import { sendToSession, type TurnVerb } from '../bus/session-commands.ts'
-import { answerCommand, answerText } from '../http/answers.ts'
-import { laneIdOf, minSeqOf } from '../http/request-parameters.ts'
-import type { RouteHandler, RouteModule } from './gateway-router.ts'
+import { InterruptBody, PromptBody, Registry, Sessions, TurnReceipt } from '@codex-bridge/contracts'
+import { Type } from 'typebox'
+import { command, read } from '../bus/bus-routes.ts'
+import { sendToSession } from '../bus/session-commands.ts'
+import { commandRoute } from '../http/command-route.ts'
+import { SESSION_ERRORS } from '../http/error-codes.ts'
+import { MinSeq } from '../http/query-parameters.ts'
+import type { Route } from '../http/route.ts'
 
-const checkEmpty = validator(EmptyBody)
-const checkPrompt = validator(PromptBody)
-const checkInterrupt = validator(InterruptBody)
-
-const asCommand =
-  <B>(body: B) =>
-  (commandId: string) => ({ commandId, body })
-
-/** Sessions of lanes and the turns in them. Mounted before the lane routes: `/lanes/sessions` is no lane. */
-export const sessionRoutes: RouteModule = (mount, bus) => {
+/** Sessions of lanes, and the turns in them. */
+export const sessionRoutes: readonly Route[] = [
   /**
    * @openapi
    * /lanes/sessions:
    *   get:
    *     tags: [lanes]
-   *     summary: Snapshots of all lane sessions
-   *     responses:
-   *       200: { description: Sessions, content: { application/json: { schema: { $ref: '#/components/schemas/SessionList' } } } }
-   *       503: { $ref: '#/components/responses/Unavailable' }
+   *     summary: List the sessions of all lanes
+   *     description: A snapshot of every session, running or not.
    */
-  mount('get', '/lanes/sessions', async (ctx) => answerText(ctx, 200, await bus.read(Registry.listSessions, {})))
+  read({ path: '/lanes/sessions', verb: Registry.listSessions, request: () => ({}) }),
 
   /**
    * @openapi
    * /lanes/{laneId}/session/status:
-   *   parameters:
-   *     - $ref: '#/components/parameters/LaneId'
    *   get:
    *     tags: [lanes]
    *     summary: Read the session of a lane
-   *     parameters:
-   *       - $ref: '#/components/parameters/MinSeq'
-   *     responses:
-   *       200: { description: The session, content: { application/json: { schema: { $ref: '#/components/schemas/Session' } } } }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       404: { $ref: '#/components/responses/NotFound' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
+   *     description: The state of the session as of its last event.
    */
-  mount('get', '/lanes/:laneId/session/status', async (ctx) =>
-    answerText(ctx, 200, await bus.read(Registry.getSession, { laneId: laneIdOf(ctx), ...minSeqOf(ctx) })),
-  )
-
-  const changeSession =
-    (verb: typeof Registry.startSession | typeof Registry.stopSession): RouteHandler =>
-    (ctx) => {
-      const laneId = laneIdOf(ctx)
-      checkEmpty(ctx.state.json)
-      return answerCommand(ctx, { status: 200, laneId }, (commandId) => bus.command(verb, { commandId, laneId }))
-    }
+  read({
+    path: '/lanes/{laneId}/session/status',
+    query: Type.Object({ minSeq: Type.Optional(MinSeq) }),
+    verb: Registry.getSession,
+    errors: ['lane_not_found'],
+    request: ({ path, query }) => ({ ...path, ...query }),
+  }),
 
   /**
    * @openapi
    * /lanes/{laneId}/session/start:
-   *   parameters:
-   *     - $ref: '#/components/parameters/LaneId'
    *   post:
    *     tags: [lanes]
    *     summary: Start the session of a lane
-   *     description: Answers when the session is live or cannot be. A session that is live already is answered as it is.
-   *     parameters:
-   *       - $ref: '#/components/parameters/IdempotencyKey'
-   *     responses:
-   *       200: { description: The session, content: { application/json: { schema: { $ref: '#/components/schemas/Session' } } } }
-   *       202: { $ref: '#/components/responses/Unknown' }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       404: { $ref: '#/components/responses/NotFound' }
-   *       409: { $ref: '#/components/responses/Conflict' }
-   *       422: { $ref: '#/components/responses/KeyReused' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
+   *     description: Responds when the session is live or has failed to start. A session that is already live is returned as it is.
    */
-  mount('post', '/lanes/:laneId/session/start', changeSession(Registry.startSession))
+  command({
+    path: '/lanes/{laneId}/session/start',
+    status: 200,
+    verb: Registry.startSession,
+    errors: ['lane_not_found', 'worktree_blocked', ...SESSION_ERRORS],
+    request: ({ path, commandId }) => ({ ...path, commandId }),
+  }),
 
   /**
    * @openapi
    * /lanes/{laneId}/session/stop:
-   *   parameters:
-   *     - $ref: '#/components/parameters/LaneId'
    *   post:
    *     tags: [lanes]
    *     summary: Stop the session of a lane
    *     description: A running turn is interrupted first.
-   *     parameters:
-   *       - $ref: '#/components/parameters/IdempotencyKey'
-   *     responses:
-   *       200: { description: The session, content: { application/json: { schema: { $ref: '#/components/schemas/Session' } } } }
-   *       202: { $ref: '#/components/responses/Unknown' }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       404: { $ref: '#/components/responses/NotFound' }
-   *       422: { $ref: '#/components/responses/KeyReused' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
    */
-  mount('post', '/lanes/:laneId/session/stop', changeSession(Registry.stopSession))
-
-  /** Prompt, steer and interrupt differ in their body only: the session decides. */
-  const turn =
-    <V extends TurnVerb>(verb: V, read: (json: unknown) => (commandId: string) => RequestOf<V>): RouteHandler =>
-    (ctx) => {
-      const laneId = laneIdOf(ctx)
-      const request = read(ctx.state.json)
-      return answerCommand(ctx, { status: 202, laneId }, (commandId) => sendToSession(bus, { laneId, verb, request: request(commandId) }))
-    }
+  command({
+    path: '/lanes/{laneId}/session/stop',
+    status: 200,
+    verb: Registry.stopSession,
+    errors: ['lane_not_found', 'conflict', 'fenced', 'codex_error', 'codex_timeout', 'codex_unavailable'],
+    request: ({ path, commandId }) => ({ ...path, commandId }),
+  }),
 
   /**
    * @openapi
    * /lanes/{laneId}/prompt:
-   *   parameters:
-   *     - $ref: '#/components/parameters/LaneId'
    *   post:
    *     tags: [lanes]
    *     summary: Start a turn
-   *     description: Starts or wakes the session when the lane has none. `lane.turn.completed` tells how the turn ends.
-   *     parameters:
-   *       - $ref: '#/components/parameters/IdempotencyKey'
-   *     requestBody:
-   *       required: true
-   *       content: { application/json: { schema: { $ref: '#/components/schemas/PromptBody' } } }
-   *     responses:
-   *       202: { $ref: '#/components/responses/Turn' }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       404: { $ref: '#/components/responses/NotFound' }
-   *       409: { $ref: '#/components/responses/Conflict' }
-   *       413: { $ref: '#/components/responses/TooLarge' }
-   *       415: { $ref: '#/components/responses/MediaType' }
-   *       422: { $ref: '#/components/responses/KeyReused' }
-   *       502: { $ref: '#/components/responses/Codex' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
-   *       504: { $ref: '#/components/responses/Timeout' }
+   *     description: Starts or recovers the session if the lane has none. The `lane.turn.completed` event reports how the turn ended.
    */
-  mount(
-    'post',
-    '/lanes/:laneId/prompt',
-    turn(Sessions.prompt, (json) => asCommand(checkPrompt(json))),
-  )
+  commandRoute({
+    path: '/lanes/{laneId}/prompt',
+    body: PromptBody,
+    status: 202,
+    reply: TurnReceipt,
+    errors: ['lane_not_found', 'session_not_running', 'turn_active', 'turn_mismatch', 'worktree_blocked', ...SESSION_ERRORS],
+    send: ({ path, ...request }, bus) => sendToSession(bus, { ...path, verb: Sessions.prompt, request }),
+  }),
 
   /**
    * @openapi
    * /lanes/{laneId}/steer:
-   *   parameters:
-   *     - $ref: '#/components/parameters/LaneId'
    *   post:
    *     tags: [lanes]
    *     summary: Add input to the running turn
-   *     parameters:
-   *       - $ref: '#/components/parameters/IdempotencyKey'
-   *     requestBody:
-   *       required: true
-   *       content: { application/json: { schema: { $ref: '#/components/schemas/PromptBody' } } }
-   *     responses:
-   *       202: { $ref: '#/components/responses/Turn' }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       404: { $ref: '#/components/responses/NotFound' }
-   *       409: { $ref: '#/components/responses/Conflict' }
-   *       413: { $ref: '#/components/responses/TooLarge' }
-   *       415: { $ref: '#/components/responses/MediaType' }
-   *       422: { $ref: '#/components/responses/KeyReused' }
-   *       502: { $ref: '#/components/responses/Codex' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
-   *       504: { $ref: '#/components/responses/Timeout' }
+   *     description: Needs a live session with a running turn.
    */
-  mount(
-    'post',
-    '/lanes/:laneId/steer',
-    turn(Sessions.steer, (json) => asCommand(checkPrompt(json))),
-  )
+  commandRoute({
+    path: '/lanes/{laneId}/steer',
+    body: PromptBody,
+    status: 202,
+    reply: TurnReceipt,
+    errors: ['lane_not_found', 'session_not_running', 'no_active_turn', 'turn_mismatch', ...SESSION_ERRORS],
+    send: ({ path, ...request }, bus) => sendToSession(bus, { ...path, verb: Sessions.steer, request }),
+  }),
 
   /**
    * @openapi
    * /lanes/{laneId}/interrupt:
-   *   parameters:
-   *     - $ref: '#/components/parameters/LaneId'
    *   post:
    *     tags: [lanes]
    *     summary: Interrupt the running turn
-   *     parameters:
-   *       - $ref: '#/components/parameters/IdempotencyKey'
-   *     requestBody:
-   *       content: { application/json: { schema: { $ref: '#/components/schemas/InterruptBody' } } }
-   *     responses:
-   *       202: { $ref: '#/components/responses/Turn' }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       404: { $ref: '#/components/responses/NotFound' }
-   *       409: { $ref: '#/components/responses/Conflict' }
-   *       422: { $ref: '#/components/responses/KeyReused' }
-   *       502: { $ref: '#/components/responses/Codex' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
-   *       504: { $ref: '#/components/responses/Timeout' }
+   *     description: Needs a live session with a running turn. The `lane.turn.completed` event confirms the interruption.
    */
-  mount(
-    'post',
-    '/lanes/:laneId/interrupt',
-    turn(Sessions.interrupt, (json) => asCommand(checkInterrupt(json))),
-  )
-}
+  commandRoute({
+    path: '/lanes/{laneId}/interrupt',
+    body: InterruptBody,
+    status: 202,
+    reply: TurnReceipt,
+    errors: ['lane_not_found', 'session_not_running', 'no_active_turn', 'turn_mismatch', ...SESSION_ERRORS],
+    send: ({ path, ...request }, bus) => sendToSession(bus, { ...path, verb: Sessions.interrupt, request }),
+  }),
+]

@@ -1,69 +1,75 @@
 import {
+  CodexResult,
   Registry,
   ThreadAction,
-  ThreadListQuery,
-  ThreadReadQuery,
   ThreadRollback,
   ThreadStart,
   TurnInterrupt,
   TurnStart,
   TurnSteer,
-  validator,
 } from '@codex-bridge/contracts'
-import { answerCommand, answerText } from '../http/answers.ts'
-import { queryReader } from '../http/query-reader.ts'
-import { threadIdOf } from '../http/request-parameters.ts'
-import type { RouteHandler, RouteModule } from './gateway-router.ts'
+import { type Static, type TObject, Type } from 'typebox'
+import { command, read } from '../bus/bus-routes.ts'
+import { CODEX_ERRORS } from '../http/error-codes.ts'
+import { Cursor, sourceKinds } from '../http/query-parameters.ts'
+import type { Route } from '../http/route.ts'
 
-const listQuery = queryReader(ThreadListQuery)
-const readQuery = queryReader(ThreadReadQuery)
-const checkStart = validator(ThreadStart)
-const checkAction = validator(ThreadAction)
-const checkRollback = validator(ThreadRollback)
-const checkTurn = { start: validator(TurnStart), steer: validator(TurnSteer), interrupt: validator(TurnInterrupt) }
+/** Codes of requests on one thread. */
+const THREAD_ERRORS = ['thread_not_found', 'readiness_blocked', 'conflict', 'fenced', ...CODEX_ERRORS] as const
+const TURN_ERRORS = ['turn_active', 'no_active_turn', 'turn_mismatch', 'session_not_running', ...THREAD_ERRORS] as const
 
-/** What the bridge reads of a turn's body itself; the rest is for Codex. */
-const OWN_FIELDS = {
-  start: ['threadId', ...Object.keys(TurnStart.properties)],
-  steer: ['threadId', ...Object.keys(TurnSteer.properties)],
-  interrupt: ['threadId', ...Object.keys(TurnInterrupt.properties)],
+/** Declares a route that calls `thread/…` of the app-server with the body as its parameters. */
+const threadAction = <P extends `/codex/threads/{threadId}/${string}`>(path: P, method: string): Route =>
+  command<P, typeof Registry.rpc, typeof ThreadAction>({
+    path,
+    body: ThreadAction,
+    status: 200,
+    verb: Registry.rpc,
+    reply: CodexResult,
+    errors: [...THREAD_ERRORS, 'turn_active'],
+    request: ({ path, body, commandId }) => ({ commandId, method, params: { ...body, ...path } }),
+  })
+
+/** Splits a body into the fields that the bridge reads and the options for Codex. The thread is the one in the path. */
+const withOptions = <T extends TObject>({ properties }: T, body: Static<T>) => {
+  const fields = Object.entries(body as Record<string, unknown>).filter(([name]) => name !== 'threadId')
+  const own = Object.fromEntries(fields.filter(([name]) => name in properties))
+  const options = Object.fromEntries(fields.filter(([name]) => !(name in properties)))
+  return { ...(own as Static<T>), options }
 }
 
-const DEFAULT_THREADS = 50
-
-/** Threads of Codex and the turns in them, whether a lane is attached or not. */
-export const threadRoutes: RouteModule = (mount, bus) => {
+/** Threads of Codex and the turns in them, attached to a lane or not. */
+export const threadRoutes: readonly Route[] = [
   /**
    * @openapi
    * /codex/threads:
    *   get:
    *     tags: [codex]
    *     summary: List threads
-   *     description: Newest first. A thread without a first message is stored but not listed by Codex.
-   *     x-query: ThreadListQuery
-   *     responses:
-   *       200: { description: A page of threads, content: { application/json: { schema: { $ref: '#/components/schemas/ThreadList' } } } }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       502: { $ref: '#/components/responses/Codex' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
-   *       504: { $ref: '#/components/responses/Timeout' }
+   *     description: Newest first. Codex does not list a thread that has no first message yet.
    */
-  mount('get', '/codex/threads', async (ctx) => {
-    const query = { limit: DEFAULT_THREADS, ...listQuery(ctx) }
-    answerText(ctx, 200, await bus.command(Registry.listThreads, query))
-  })
+  read({
+    path: '/codex/threads',
+    query: Type.Object({
+      limit: Type.Integer({ minimum: 1, maximum: 200, default: 50, description: 'Maximum number of threads' }),
+      cursor: Type.Optional(Cursor),
+      sourceKinds: Type.Optional(sourceKinds('the interactive kinds, `cli` and `vscode`')),
+    }),
+    verb: Registry.listThreads,
+    asksCodex: true,
+    errors: ['invalid_cursor'],
+    request: ({ query }) => query,
+  }),
 
   /**
    * @openapi
    * /codex/threads/loaded:
    *   get:
    *     tags: [codex]
-   *     summary: Threads that the bridge's app-servers have loaded
-   *     responses:
-   *       200: { description: Loaded threads, content: { application/json: { schema: { $ref: '#/components/schemas/LoadedThreads' } } } }
-   *       503: { $ref: '#/components/responses/Unavailable' }
+   *     summary: List loaded threads
+   *     description: The threads that the app-servers of the bridge have loaded.
    */
-  mount('get', '/codex/threads/loaded', async (ctx) => answerText(ctx, 200, await bus.command(Registry.loadedThreads, {})))
+  read({ path: '/codex/threads/loaded', verb: Registry.loadedThreads, asksCodex: true, request: () => ({}) }),
 
   /**
    * @openapi
@@ -71,230 +77,160 @@ export const threadRoutes: RouteModule = (mount, bus) => {
    *   post:
    *     tags: [codex]
    *     summary: Start a thread
-   *     description: It gets a name, because Codex stores no thread without a name or a first message, and is given back at once.
-   *     parameters:
-   *       - $ref: '#/components/parameters/IdempotencyKey'
-   *     requestBody:
-   *       content:
-   *         application/json:
-   *           schema: { $ref: '#/components/schemas/ThreadStart' }
-   *           example: { model: gpt-5.5, cwd: /home/me/project, name: Review }
-   *     responses:
-   *       201: { description: The result of thread/start, content: { application/json: { schema: { $ref: '#/components/schemas/CodexResult' } } } }
-   *       202: { $ref: '#/components/responses/Unknown' }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       413: { $ref: '#/components/responses/TooLarge' }
-   *       415: { $ref: '#/components/responses/MediaType' }
-   *       422: { $ref: '#/components/responses/KeyReused' }
-   *       502: { $ref: '#/components/responses/Codex' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
-   *       504: { $ref: '#/components/responses/Timeout' }
+   *     description: |
+   *       The result of `thread/start`. The thread gets a name, because Codex stores only threads with a name or a first message,
+   *       and is released at once.
    */
-  mount('post', '/codex/threads/start', (ctx) => {
-    const params = checkStart(ctx.state.json)
-    return answerCommand(ctx, { status: 201 }, (commandId) => bus.command(Registry.rpc, { commandId, method: 'thread/start', params }))
-  })
+  command({
+    path: '/codex/threads/start',
+    body: ThreadStart,
+    example: { model: 'gpt-5.5', cwd: '/home/me/project', name: 'Review' },
+    status: 201,
+    verb: Registry.rpc,
+    reply: CodexResult,
+    errors: ['readiness_blocked', 'conflict', ...CODEX_ERRORS],
+    request: ({ body, commandId }) => ({ commandId, method: 'thread/start', params: body }),
+  }),
 
   /**
    * @openapi
    * /codex/threads/{threadId}:
-   *   parameters:
-   *     - $ref: '#/components/parameters/ThreadId'
    *   get:
    *     tags: [codex]
    *     summary: Read a thread
-   *     x-query: ThreadReadQuery
-   *     responses:
-   *       200: { description: The thread, content: { application/json: { schema: { $ref: '#/components/schemas/Thread' } } } }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       404: { $ref: '#/components/responses/NotFound' }
-   *       502: { $ref: '#/components/responses/Codex' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
-   *       504: { $ref: '#/components/responses/Timeout' }
+   *     description: The thread as Codex describes it, with its surface, its lanes and its sub-agents.
    */
-  mount('get', '/codex/threads/:threadId', async (ctx) => {
-    const query = { includeTurns: false, ...readQuery(ctx), threadId: threadIdOf(ctx) }
-    answerText(ctx, 200, await bus.command(Registry.getThread, query))
-  })
-
-  const act =
-    (action: 'fork' | 'archive' | 'unarchive' | 'compact/start'): RouteHandler =>
-    (ctx) => {
-      const threadId = threadIdOf(ctx)
-      const request = { method: `thread/${action}`, params: { ...checkAction(ctx.state.json), threadId } }
-      return answerCommand(ctx, { status: 200 }, (commandId) => bus.command(Registry.rpc, { commandId, ...request }))
-    }
+  read({
+    path: '/codex/threads/{threadId}',
+    query: Type.Object({ includeTurns: Type.Boolean({ default: false, description: 'Include every turn and its items' }) }),
+    verb: Registry.getThread,
+    asksCodex: true,
+    errors: ['thread_not_found', 'readiness_blocked', 'conflict', 'fenced'],
+    request: ({ path, query }) => ({ ...path, ...query }),
+  }),
 
   /**
    * @openapi
    * /codex/threads/{threadId}/fork:
-   *   parameters:
-   *     - $ref: '#/components/parameters/ThreadId'
    *   post:
    *     tags: [codex]
-   *     summary: Copy a thread into a new one
-   *     description: Works also while another process writes the thread. `lastTurnId` or `beforeTurnId` in the body cut the copy.
-   *     parameters:
-   *       - $ref: '#/components/parameters/IdempotencyKey'
-   *     requestBody:
-   *       content: { application/json: { schema: { $ref: '#/components/schemas/ThreadAction' } } }
-   *     x-responses: CodexAction
+   *     summary: Fork a thread
+   *     description: |
+   *       Copies the thread into a new one, even while another process writes to it. `lastTurnId` or `beforeTurnId` in the body
+   *       limit the copy.
    */
-  mount('post', '/codex/threads/:threadId/fork', act('fork'))
+  threadAction('/codex/threads/{threadId}/fork', 'thread/fork'),
 
   /**
    * @openapi
    * /codex/threads/{threadId}/archive:
-   *   parameters:
-   *     - $ref: '#/components/parameters/ThreadId'
    *   post:
    *     tags: [codex]
    *     summary: Archive a thread
-   *     description: Interrupts its turn. Sub-agents of the thread are archived with it.
-   *     parameters:
-   *       - $ref: '#/components/parameters/IdempotencyKey'
-   *     requestBody:
-   *       content: { application/json: { schema: { $ref: '#/components/schemas/ThreadAction' } } }
-   *     x-responses: CodexAction
+   *     description: Interrupts a running turn. The sub-agents of the thread are archived with it.
    */
-  mount('post', '/codex/threads/:threadId/archive', act('archive'))
+  threadAction('/codex/threads/{threadId}/archive', 'thread/archive'),
 
   /**
    * @openapi
    * /codex/threads/{threadId}/unarchive:
-   *   parameters:
-   *     - $ref: '#/components/parameters/ThreadId'
    *   post:
    *     tags: [codex]
-   *     summary: Bring an archived thread back
-   *     parameters:
-   *       - $ref: '#/components/parameters/IdempotencyKey'
-   *     requestBody:
-   *       content: { application/json: { schema: { $ref: '#/components/schemas/ThreadAction' } } }
-   *     x-responses: CodexAction
+   *     summary: Unarchive a thread
+   *     description: Makes an archived thread available again.
    */
-  mount('post', '/codex/threads/:threadId/unarchive', act('unarchive'))
+  threadAction('/codex/threads/{threadId}/unarchive', 'thread/unarchive'),
 
   /**
    * @openapi
    * /codex/threads/{threadId}/compact/start:
-   *   parameters:
-   *     - $ref: '#/components/parameters/ThreadId'
    *   post:
    *     tags: [codex]
    *     summary: Compact a thread
-   *     description: Answers at once; the compaction is a turn of its own.
-   *     parameters:
-   *       - $ref: '#/components/parameters/IdempotencyKey'
-   *     requestBody:
-   *       content: { application/json: { schema: { $ref: '#/components/schemas/ThreadAction' } } }
-   *     x-responses: CodexAction
+   *     description: Responds at once; the compaction runs as a separate turn.
    */
-  mount('post', '/codex/threads/:threadId/compact/start', act('compact/start'))
+  threadAction('/codex/threads/{threadId}/compact/start', 'thread/compact/start'),
 
   /**
    * @openapi
    * /codex/threads/{threadId}/compact:
-   *   parameters:
-   *     - $ref: '#/components/parameters/ThreadId'
    *   post:
    *     tags: [codex]
-   *     summary: Another name for compact/start
-   *     parameters:
-   *       - $ref: '#/components/parameters/IdempotencyKey'
-   *     requestBody:
-   *       content: { application/json: { schema: { $ref: '#/components/schemas/ThreadAction' } } }
-   *     x-responses: CodexAction
+   *     summary: Compact a thread (short form)
+   *     description: The same as `compact/start`.
    */
-  mount('post', '/codex/threads/:threadId/compact', act('compact/start'))
+  threadAction('/codex/threads/{threadId}/compact', 'thread/compact/start'),
 
   /**
    * @openapi
    * /codex/threads/{threadId}/rollback:
-   *   parameters:
-   *     - $ref: '#/components/parameters/ThreadId'
    *   post:
    *     tags: [codex]
    *     summary: Drop the last turns of a thread
    *     description: |
-   *       Through thread/revert, which has replaced thread/rollback in Codex, or through thread/rollback where the binary has that.
-   *       Fewer turns than asked for means all of them; `droppedTurns` says how many it were. A thread that an older Codex made
-   *       cannot be reverted: the answer of a newer one offers the fork.
-   *     parameters:
-   *       - $ref: '#/components/parameters/IdempotencyKey'
-   *     requestBody:
-   *       content: { application/json: { schema: { $ref: '#/components/schemas/ThreadRollback' } } }
-   *     x-responses: CodexAction
+   *       Uses `thread/revert`, or `thread/rollback` of an older Codex. If the thread has fewer turns, all of them are dropped;
+   *       `droppedTurns` gives the number. A newer Codex cannot revert a thread that an older one created: the error suggests a fork.
    */
-  mount('post', '/codex/threads/:threadId/rollback', (ctx) => {
-    const threadId = threadIdOf(ctx)
-    const { numTurns = 1 } = checkRollback(ctx.state.json)
-    return answerCommand(ctx, { status: 200 }, (commandId) => bus.command(Registry.rollbackThread, { commandId, threadId, numTurns }))
-  })
-
-  const turn =
-    (action: 'start' | 'steer' | 'interrupt'): RouteHandler =>
-    (ctx) => {
-      const threadId = threadIdOf(ctx)
-      const body: Record<string, unknown> = checkTurn[action](ctx.state.json)
-      const isOwn = ([name]: [string, unknown]): boolean => OWN_FIELDS[action].includes(name)
-      const own = Object.fromEntries(Object.entries(body).filter(isOwn))
-      const options = Object.fromEntries(Object.entries(body).filter((entry) => !isOwn(entry)))
-      const request = { ...own, action, options, threadId }
-      return answerCommand(ctx, { status: 202 }, (commandId) => bus.command(Registry.turnOnThread, { commandId, ...request }))
-    }
+  command({
+    path: '/codex/threads/{threadId}/rollback',
+    body: ThreadRollback,
+    status: 200,
+    verb: Registry.rollbackThread,
+    errors: [...THREAD_ERRORS, 'turn_active'],
+    request: ({ path, body: { numTurns = 1 }, commandId }) => ({ ...path, commandId, numTurns }),
+  }),
 
   /**
    * @openapi
    * /codex/threads/{threadId}/turns/start:
-   *   parameters:
-   *     - $ref: '#/components/parameters/ThreadId'
    *   post:
    *     tags: [codex]
    *     summary: Start a turn
    *     description: |
-   *       Through the session of the lane that holds the thread, where one does; else in a process of its own that declines every
-   *       request for approval and gives the thread back when the turn is over. While a turn runs: 409 `turn_active`, unless
-   *       `expectedTurnId` names it.
-   *     parameters:
-   *       - $ref: '#/components/parameters/IdempotencyKey'
-   *     requestBody:
-   *       required: true
-   *       content: { application/json: { schema: { $ref: '#/components/schemas/TurnStart' } } }
-   *     x-responses: ThreadTurn
+   *       Runs in the session of the lane that holds the thread. Without one, it runs in a separate process that declines every
+   *       approval request and releases the thread when the turn ends. While a turn is running, the response is 409 `turn_active`,
+   *       unless `expectedTurnId` names that turn.
    */
-  mount('post', '/codex/threads/:threadId/turns/start', turn('start'))
+  command({
+    path: '/codex/threads/{threadId}/turns/start',
+    body: TurnStart,
+    status: 202,
+    verb: Registry.turnOnThread,
+    errors: TURN_ERRORS,
+    request: ({ path, body, commandId }) => ({ ...path, commandId, action: 'start' as const, ...withOptions(TurnStart, body) }),
+  }),
 
   /**
    * @openapi
    * /codex/threads/{threadId}/turns/steer:
-   *   parameters:
-   *     - $ref: '#/components/parameters/ThreadId'
    *   post:
    *     tags: [codex]
    *     summary: Add input to the running turn
-   *     parameters:
-   *       - $ref: '#/components/parameters/IdempotencyKey'
-   *     requestBody:
-   *       required: true
-   *       content: { application/json: { schema: { $ref: '#/components/schemas/TurnSteer' } } }
-   *     x-responses: ThreadTurn
+   *     description: The turn must have been started by this bridge.
    */
-  mount('post', '/codex/threads/:threadId/turns/steer', turn('steer'))
+  command({
+    path: '/codex/threads/{threadId}/turns/steer',
+    body: TurnSteer,
+    status: 202,
+    verb: Registry.turnOnThread,
+    errors: TURN_ERRORS,
+    request: ({ path, body, commandId }) => ({ ...path, commandId, action: 'steer' as const, ...withOptions(TurnSteer, body) }),
+  }),
 
   /**
    * @openapi
    * /codex/threads/{threadId}/turns/interrupt:
-   *   parameters:
-   *     - $ref: '#/components/parameters/ThreadId'
    *   post:
    *     tags: [codex]
    *     summary: Interrupt the running turn
-   *     parameters:
-   *       - $ref: '#/components/parameters/IdempotencyKey'
-   *     requestBody:
-   *       content: { application/json: { schema: { $ref: '#/components/schemas/TurnInterrupt' } } }
-   *     x-responses: ThreadTurn
+   *     description: The turn must have been started by this bridge.
    */
-  mount('post', '/codex/threads/:threadId/turns/interrupt', turn('interrupt'))
-}
+  command({
+    path: '/codex/threads/{threadId}/turns/interrupt',
+    body: TurnInterrupt,
+    status: 202,
+    verb: Registry.turnOnThread,
+    errors: TURN_ERRORS,
+    request: ({ path, body, commandId }) => ({ ...path, commandId, action: 'interrupt' as const, ...withOptions(TurnInterrupt, body) }),
+  }),
+]

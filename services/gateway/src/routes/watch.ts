@@ -1,42 +1,34 @@
-import { EmptyBody, Registry, validator, WatchStart } from '@codex-bridge/contracts'
-import { answerText } from '../http/answers.ts'
-import type { RouteModule } from './gateway-router.ts'
+import { Registry, WatchStart } from '@codex-bridge/contracts'
+import { action, read } from '../bus/bus-routes.ts'
+import type { Route } from '../http/route.ts'
 
-const checkStart = validator(WatchStart)
-const checkEmpty = validator(EmptyBody)
-
-/** The watcher: notices what happens to the threads of lanes outside the bridge. */
-export const watchRoutes: RouteModule = (mount, bus) => {
+/** The watcher: detects changes to the threads of lanes that were made outside the bridge. */
+export const watchRoutes: readonly Route[] = [
   /**
    * @openapi
    * /watch/status:
    *   get:
    *     tags: [watch]
-   *     summary: State of the watcher
-   *     responses:
-   *       200: { description: The watcher, content: { application/json: { schema: { $ref: '#/components/schemas/WatchStatus' } } } }
-   *       503: { $ref: '#/components/responses/Unavailable' }
+   *     summary: Read the state of the watcher
+   *     description: Whether it runs, its interval, and the findings and errors of its last check.
    */
-  mount('get', '/watch/status', async (ctx) => answerText(ctx, 200, await bus.read(Registry.watchStatus, {})))
+  read({ path: '/watch/status', verb: Registry.watchStatus, request: () => ({}) }),
 
   /**
    * @openapi
    * /watch/start:
    *   post:
    *     tags: [watch]
-   *     summary: Start the watcher, or change its interval
-   *     requestBody:
-   *       content:
-   *         application/json:
-   *           schema: { $ref: '#/components/schemas/WatchStart' }
-   *           example: { intervalSec: 15 }
-   *     responses:
-   *       200: { description: The watcher, content: { application/json: { schema: { $ref: '#/components/schemas/WatchStatus' } } } }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       415: { $ref: '#/components/responses/MediaType' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
+   *     summary: Start the watcher
+   *     description: Also changes the interval of a watcher that is running.
    */
-  mount('post', '/watch/start', async (ctx) => answerText(ctx, 200, await bus.command(Registry.watchStart, checkStart(ctx.state.json))))
+  action({
+    path: '/watch/start',
+    body: WatchStart,
+    example: { intervalSec: 15 },
+    verb: Registry.watchStart,
+    request: ({ body }) => body,
+  }),
 
   /**
    * @openapi
@@ -44,23 +36,17 @@ export const watchRoutes: RouteModule = (mount, bus) => {
    *   post:
    *     tags: [watch]
    *     summary: Stop the watcher
-   *     responses:
-   *       200: { description: The watcher, content: { application/json: { schema: { $ref: '#/components/schemas/WatchStatus' } } } }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
+   *     description: A check that is already running is completed.
    */
-  mount('post', '/watch/stop', async (ctx) => answerText(ctx, 200, await bus.command(Registry.watchStop, checkEmpty(ctx.state.json))))
+  action({ path: '/watch/stop', verb: Registry.watchStop, request: () => ({}) }),
 
   /**
    * @openapi
    * /watch/tick:
    *   post:
    *     tags: [watch]
-   *     summary: Look now, also while the watcher is stopped
-   *     responses:
-   *       200: { description: The watcher after the look, content: { application/json: { schema: { $ref: '#/components/schemas/WatchStatus' } } } }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
+   *     summary: Check now
+   *     description: Also works while the watcher is stopped. Responds when the check is done.
    */
-  mount('post', '/watch/tick', async (ctx) => answerText(ctx, 200, await bus.command(Registry.watchTick, checkEmpty(ctx.state.json))))
-}
+  action({ path: '/watch/tick', verb: Registry.watchTick, request: () => ({}) }),
+]

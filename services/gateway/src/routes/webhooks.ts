@@ -1,126 +1,94 @@
-import { BridgeError, EmptyBody, SubscriptionId, validator, WebhookCreate, WebhookPatch, Webhooks } from '@codex-bridge/contracts'
-import { answerCommand, answerText } from '../http/answers.ts'
-import type { GatewayContext } from '../http/gateway-context.ts'
-import type { RouteModule } from './gateway-router.ts'
-
-const checkCreate = validator(WebhookCreate)
-const checkPatch = validator(WebhookPatch)
-const checkEmpty = validator(EmptyBody)
-const checkId = validator(SubscriptionId)
-
-/** An id that no subscription can have is one that none has. */
-const idOf = (ctx: GatewayContext): string => {
-  try {
-    return checkId(ctx.params['id'])
-  } catch {
-    throw new BridgeError('webhook_not_found')
-  }
-}
+import { WebhookCreate, WebhookPatch, Webhooks } from '@codex-bridge/contracts'
+import { command, read } from '../bus/bus-routes.ts'
+import type { Route } from '../http/route.ts'
 
 /** Webhook subscriptions. */
-export const webhookRoutes: RouteModule = (mount, bus) => {
+export const webhookRoutes: readonly Route[] = [
   /**
    * @openapi
    * /webhooks:
    *   get:
    *     tags: [webhooks]
    *     summary: List subscriptions
-   *     responses:
-   *       200: { description: Subscriptions, content: { application/json: { schema: { $ref: '#/components/schemas/WebhookList' } } } }
-   *       503: { $ref: '#/components/responses/Unavailable' }
+   *     description: Every subscription with the state of its deliveries. Secrets are masked.
+   */
+  read({ path: '/webhooks', verb: Webhooks.list, request: () => ({}) }),
+
+  /**
+   * @openapi
+   * /webhooks:
    *   post:
    *     tags: [webhooks]
    *     summary: Create a subscription
-   *     parameters:
-   *       - $ref: '#/components/parameters/IdempotencyKey'
-   *     requestBody:
-   *       required: true
-   *       content: { application/json: { schema: { $ref: '#/components/schemas/WebhookCreate' } } }
-   *     responses:
-   *       201: { description: The subscription, content: { application/json: { schema: { $ref: '#/components/schemas/Webhook' } } } }
-   *       202: { $ref: '#/components/responses/Unknown' }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       413: { $ref: '#/components/responses/TooLarge' }
-   *       415: { $ref: '#/components/responses/MediaType' }
-   *       422: { $ref: '#/components/responses/KeyReused' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
+   *     description: Events stored after the response are delivered to `url`, at least once and in order per lane.
    */
-  mount('get', '/webhooks', async (ctx) => answerText(ctx, 200, await bus.read(Webhooks.list, {})))
-  mount('post', '/webhooks', (ctx) => {
-    const body = checkCreate(ctx.state.json)
-    return answerCommand(ctx, { status: 201 }, (commandId) => bus.command(Webhooks.create, { commandId, body }))
-  })
+  command({
+    path: '/webhooks',
+    body: WebhookCreate,
+    status: 201,
+    verb: Webhooks.create,
+    errors: ['conflict'],
+    request: ({ body, commandId }) => ({ commandId, body }),
+  }),
 
   /**
    * @openapi
    * /webhooks/{id}:
-   *   parameters:
-   *     - $ref: '#/components/parameters/SubscriptionId'
    *   get:
    *     tags: [webhooks]
    *     summary: Read a subscription
-   *     responses:
-   *       200: { description: The subscription, content: { application/json: { schema: { $ref: '#/components/schemas/Webhook' } } } }
-   *       404: { $ref: '#/components/responses/NotFound' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
+   *     description: The subscription with the state of its deliveries. The secret is masked.
+   */
+  read({ path: '/webhooks/{id}', verb: Webhooks.get, request: ({ path }) => path }),
+
+  /**
+   * @openapi
+   * /webhooks/{id}:
    *   patch:
    *     tags: [webhooks]
-   *     summary: Change parts of a subscription
-   *     parameters:
-   *       - $ref: '#/components/parameters/IdempotencyKey'
-   *     requestBody:
-   *       required: true
-   *       content: { application/json: { schema: { $ref: '#/components/schemas/WebhookPatch' } } }
-   *     responses:
-   *       200: { description: The subscription, content: { application/json: { schema: { $ref: '#/components/schemas/Webhook' } } } }
-   *       202: { $ref: '#/components/responses/Unknown' }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       404: { $ref: '#/components/responses/NotFound' }
-   *       413: { $ref: '#/components/responses/TooLarge' }
-   *       415: { $ref: '#/components/responses/MediaType' }
-   *       422: { $ref: '#/components/responses/KeyReused' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
+   *     summary: Change a subscription
+   *     description: Only the fields in the body are changed.
+   */
+  command({
+    method: 'patch',
+    path: '/webhooks/{id}',
+    body: WebhookPatch,
+    status: 200,
+    verb: Webhooks.patch,
+    errors: ['conflict'],
+    request: ({ path, body, commandId }) => ({ ...path, commandId, body }),
+  }),
+
+  /**
+   * @openapi
+   * /webhooks/{id}:
    *   delete:
    *     tags: [webhooks]
    *     summary: Delete a subscription
-   *     parameters:
-   *       - $ref: '#/components/parameters/IdempotencyKey'
-   *     responses:
-   *       204: { description: Deleted }
-   *       202: { $ref: '#/components/responses/Unknown' }
-   *       404: { $ref: '#/components/responses/NotFound' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
+   *     description: Pending deliveries are dropped.
    */
-  mount('get', '/webhooks/:id', async (ctx) => answerText(ctx, 200, await bus.read(Webhooks.get, { id: idOf(ctx) })))
-  mount('patch', '/webhooks/:id', (ctx) => {
-    const id = idOf(ctx)
-    const body = checkPatch(ctx.state.json)
-    return answerCommand(ctx, { status: 200 }, (commandId) => bus.command(Webhooks.patch, { commandId, id, body }))
-  })
-  mount('delete', '/webhooks/:id', (ctx) => {
-    const id = idOf(ctx)
-    return answerCommand(ctx, { status: 204 }, (commandId) => bus.command(Webhooks.delete, { commandId, id }))
-  })
+  command({
+    method: 'delete',
+    path: '/webhooks/{id}',
+    status: 204,
+    verb: Webhooks.delete,
+    errors: ['conflict'],
+    request: ({ path, commandId }) => ({ ...path, commandId }),
+  }),
 
   /**
    * @openapi
    * /webhooks/{id}/test:
-   *   parameters:
-   *     - $ref: '#/components/parameters/SubscriptionId'
    *   post:
    *     tags: [webhooks]
-   *     summary: Send webhook.test through the normal dispatch path
-   *     parameters:
-   *       - $ref: '#/components/parameters/IdempotencyKey'
-   *     responses:
-   *       202: { description: On its way, content: { application/json: { schema: { type: object } } } }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       404: { $ref: '#/components/responses/NotFound' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
+   *     summary: Send a test event
+   *     description: Queues a `webhook.test` event for this subscription; it is delivered like any other event.
    */
-  mount('post', '/webhooks/:id/test', (ctx) => {
-    const id = idOf(ctx)
-    checkEmpty(ctx.state.json)
-    return answerCommand(ctx, { status: 202 }, (commandId) => bus.command(Webhooks.test, { commandId, id }))
-  })
-}
+  command({
+    path: '/webhooks/{id}/test',
+    status: 202,
+    verb: Webhooks.test,
+    errors: ['conflict'],
+    request: ({ path, commandId }) => ({ ...path, commandId }),
+  }),
+]

@@ -1,42 +1,33 @@
-import { Registry, StartVisible, validator } from '@codex-bridge/contracts'
-import { answerCommand } from '../http/answers.ts'
-import type { RouteModule } from './gateway-router.ts'
-import { refuseReserved } from './lanes.ts'
+import { Registry, StartVisible } from '@codex-bridge/contracts'
+import { command } from '../bus/bus-routes.ts'
+import { SESSION_ERRORS } from '../http/error-codes.ts'
+import type { Route } from '../http/route.ts'
+import { addressable } from './lanes.ts'
 
-const checkStart = validator(StartVisible)
-
-/** Flows over several resources in one request. */
-export const workflowRoutes: RouteModule = (mount, bus) => {
+/** Several steps in one request. */
+export const workflowRoutes: readonly Route[] = [
   /**
    * @openapi
    * /codex/workflows/start-visible:
    *   post:
    *     tags: [codex]
-   *     summary: Create or take over a lane, its session and its thread, and prompt it
-   *     description: With `threadId` an existing thread is taken over, else a new one is started.
-   *     parameters:
-   *       - $ref: '#/components/parameters/IdempotencyKey'
-   *     requestBody:
-   *       content: { application/json: { schema: { $ref: '#/components/schemas/StartVisible' } } }
-   *     responses:
-   *       201:
-   *         description: Lane, session, thread and the kickoff turn
-   *         content: { application/json: { schema: { $ref: '#/components/schemas/StartVisibleResult' } } }
-   *       202: { $ref: '#/components/responses/Unknown' }
-   *       400: { $ref: '#/components/responses/BadRequest' }
-   *       404: { $ref: '#/components/responses/NotFound' }
-   *       409: { $ref: '#/components/responses/Conflict' }
-   *       413: { $ref: '#/components/responses/TooLarge' }
-   *       415: { $ref: '#/components/responses/MediaType' }
-   *       422: { $ref: '#/components/responses/KeyReused' }
-   *       502: { $ref: '#/components/responses/Codex' }
-   *       503: { $ref: '#/components/responses/Unavailable' }
-   *       504: { $ref: '#/components/responses/Timeout' }
+   *     summary: Create or take over a lane, start its session and prompt it
+   *     description: With `threadId`, an existing thread is taken over; otherwise a new one is started.
    */
-  mount('post', '/codex/workflows/start-visible', (ctx) => {
-    const body = checkStart(ctx.state.json)
-    refuseReserved(body.laneId)
-    const lane = body.laneId === undefined ? {} : { laneId: body.laneId }
-    return answerCommand(ctx, { status: 201, ...lane }, (commandId) => bus.command(Registry.startVisible, { commandId, body }))
-  })
-}
+  command({
+    path: '/codex/workflows/start-visible',
+    body: StartVisible,
+    status: 201,
+    verb: Registry.startVisible,
+    errors: [
+      'lane_attached_elsewhere',
+      'lane_exists',
+      'thread_not_found',
+      'turn_active',
+      'turn_mismatch',
+      'worktree_blocked',
+      ...SESSION_ERRORS,
+    ],
+    request: ({ body, commandId }) => ({ commandId, body: addressable(body) }),
+  }),
+]

@@ -1,0 +1,28 @@
+import type { OutgoingHttpHeaders } from 'node:http'
+import { type ApiClient, type ApiResponse, api } from './http-client.ts'
+import { type OpenApiDocument, ResponseChecker } from './response-checker.ts'
+
+/**
+ * A client that checks every response against the OpenAPI document of the server, which is read from `/openapi/json` first. A
+ * request whose response differs from the document rejects.
+ */
+export const documentedApi = async (baseUrl: string, headers: OutgoingHttpHeaders = {}): Promise<ApiClient> => {
+  const client = api(baseUrl, headers)
+  const { body: document } = await client.get<OpenApiDocument>('/openapi/json')
+  const checker = new ResponseChecker(document)
+  const checked = async <T>(method: string, path: string, sent: Promise<ApiResponse<T>>): Promise<ApiResponse<T>> => {
+    const response = await sent
+    const problems = checker.problemsOf(method, path, response)
+    if (problems.length === 0) return response
+    throw new Error(`${method} ${path} differs from /openapi/json: ${problems.join('; ')}\n${response.text.slice(0, 1500)}`)
+  }
+  return {
+    get: (path, extra) => checked('GET', path, client.get(path, extra)),
+    post: (path, body, extra) => checked('POST', path, client.post(path, body, extra)),
+    put: (path, body, extra) => checked('PUT', path, client.put(path, body, extra)),
+    patch: (path, body, extra) => checked('PATCH', path, client.patch(path, body, extra)),
+    delete: (path, body, extra) => checked('DELETE', path, client.delete(path, body, extra)),
+    raw: (method, path, options) => checked(method, path, client.raw(method, path, options)),
+    close: () => client.close(),
+  }
+}
