@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { type BridgeOptions, type RunningBridge, startBridge } from '@codex-bridge/local'
 import {
   type ApiClient,
-  api,
   type CodexHomeOptions,
   createCodexHome,
   createTempDir,
+  documentedApi,
   findAppServers,
   findProcesses,
   type ProcessInfo,
@@ -74,7 +74,7 @@ export class BridgeFixture {
       say: (line) => this.said.push(line),
       ...(this.#options.serviceEnv && { serviceEnv: this.#options.serviceEnv }),
     })
-    this.#http = api(this.#bridge.baseUrl)
+    this.#http = await documentedApi(this.#bridge.baseUrl)
   }
 
   /** Ends every process of the bridge, in order; the data stays. @throws Error when a codex process is left */

@@ -8,10 +8,10 @@ import { type RunningBridge, startBridge } from '@codex-bridge/local'
 import {
   type ApiClient,
   type ApiResponse,
-  api,
   codexUnderTest,
   createCodexHome,
   createTempDir,
+  documentedApi,
   startScriptedModel,
   waitFor,
 } from '@codex-bridge/testkit'
@@ -74,7 +74,7 @@ export const startTakeover = async (settings: Record<string, string> = {}): Prom
     env,
     quiet: true,
   })
-  const http = api(bridge.baseUrl)
+  const http = await documentedApi(bridge.baseUrl)
   const children: ChildProcess[] = []
   const read = async <T>(path: string): Promise<T> => {
     const answer = await http.get<T>(path)

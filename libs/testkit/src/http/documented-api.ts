@@ -1,13 +1,14 @@
-import type { OutgoingHttpHeaders } from 'node:http'
 import { type ApiClient, type ApiResponse, api } from './http-client.ts'
 import { type OpenApiDocument, ResponseChecker } from './response-checker.ts'
 
+/** As documented, for a new client of one server. */
+export const documentedApi = (baseUrl: string): Promise<ApiClient> => documented(api(baseUrl))
+
 /**
- * A client that checks every response against the OpenAPI document of the server, which is read from `/openapi/json` first. A
+ * Makes a client check every response against the OpenAPI document of its server, which is read from `/openapi/json` first. A
  * request whose response differs from the document rejects.
  */
-export const documentedApi = async (baseUrl: string, headers: OutgoingHttpHeaders = {}): Promise<ApiClient> => {
-  const client = api(baseUrl, headers)
+export const documented = async (client: ApiClient): Promise<ApiClient> => {
   const { body: document } = await client.get<OpenApiDocument>('/openapi/json')
   const checker = new ResponseChecker(document)
   const checked = async <T>(method: string, path: string, sent: Promise<ApiResponse<T>>): Promise<ApiResponse<T>> => {
