@@ -98,7 +98,10 @@ export const Registry = verbsOf('registry', {
   },
   rollbackThread: {
     request: Type.Object({ ...commandId, threadId, numTurns: Type.Integer({ minimum: 1, maximum: 10_000 }) }),
-    reply: Type.Object({ droppedTurns: Type.Integer({ minimum: 0 }), thread: Type.Optional(Type.Unknown()) }),
+    reply: Type.Object(
+      { droppedTurns: Type.Integer({ minimum: 0 }), thread: Type.Optional(Type.Unknown()) },
+      { additionalProperties: true, description: "Codex's result, and the number of turns that were dropped." },
+    ),
   },
   turnOnThread: {
     request: Type.Object({
