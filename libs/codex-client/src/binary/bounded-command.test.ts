@@ -1,22 +1,13 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { findProcesses, waitFor } from '@codex-bridge/testkit'
 import { describe, expect, it } from 'vitest'
 import { type BoundedCommand, runBounded } from './bounded-command.ts'
 
 const run = (script: string, more: Partial<BoundedCommand> = {}) =>
   runBounded({ binary: '/bin/sh', args: ['-c', script], cwd: '/', env: { PATH: process.env['PATH'] ?? '' }, timeoutMs: 20_000, ...more })
 
-const isGone = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0)
-    return false
-  } catch {
-    return true
-  }
-}
-const untilGone = async (pid: number): Promise<void> => {
-  for (const end = Date.now() + 5000; !isGone(pid) && Date.now() < end; ) await sleep(20)
-  expect(isGone(pid)).toBe(true)
-}
+/** Ended, whether or not its parent has asked for its exit status yet. */
+const untilEnded = (pid: number): Promise<boolean> =>
+  waitFor(() => findProcesses((info) => info.pid === pid && info.state !== 'Z').length === 0, { describe: `process ${pid} to end` })
 
 describe('runBounded', () => {
   it('answers code, output and errors apart, in the environment it was given and no other', async () => {
@@ -35,7 +26,7 @@ describe('runBounded', () => {
     const end = await run("trap '' TERM; sleep 60 & echo $!; while :; do sleep 0.1; done", { timeoutMs: 300 })
     expect(end).toMatchObject({ code: null, timedOut: true })
     expect(performance.now() - started).toBeLessThan(15_000)
-    await untilGone(Number(end.stdout))
+    await untilEnded(Number(end.stdout))
   })
 
   it('does not wait for what a program leaves behind, and ends it', async () => {
@@ -43,7 +34,7 @@ describe('runBounded', () => {
     const end = await run('sleep 60 & echo $!')
     expect(end.code).toBe(0)
     expect(performance.now() - started).toBeLessThan(15_000)
-    await untilGone(Number(end.stdout))
+    await untilEnded(Number(end.stdout))
   })
 
   it('ends a program that does not stop talking', async () => {
