@@ -36,7 +36,7 @@ const step = async (what, command, args) => {
 const OURS = /(nats-server|redis-server|codex app-server|codex-bridge\/.*main\.js|(services|deploy|libs)\/[a-z-]+\/dist\/.*\.js|chromium)/
 
 const ourProcesses = async () => {
-  const { listProcesses } = await import(join(root, 'libs/testkit/dist/index.js'))
+  const { listProcesses } = await import('@codex-bridge/testkit')
   const found = new Map()
   for (const { pid, startTime, cmdline } of listProcesses()) {
     const text = Array.isArray(cmdline) ? cmdline.join(' ') : cmdline
@@ -61,6 +61,8 @@ const tests = async () => {
   await findServers(['nats', 'redis'], say)
   await step('format, lint', bin('biome'), ['check', '--config-path=.biome.jsonc', '--error-on-warnings', '.'])
   await step('package boundaries', process.execPath, ['.ci/boundaries.mjs'])
+  await step('structure', process.execPath, ['.ci/structure.mjs'])
+  await step('unused files, exports and dependencies', bin('knip'), ['--config', '.ci/knip.json', '--no-progress'])
   await step('types of tests', bin('tsc'), ['-p', '.ci/tsconfig.tests.json'])
 
   const before = await ourProcesses()

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net'
 import { answer, startWebhookReceiver, type WebhookReceiver, waitFor } from '@codex-bridge/testkit'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { parseNetworks } from './address-policy.ts'
 import { post } from './delivery-request.ts'
 import { createAgent } from './guarded-agent.ts'
@@ -13,6 +13,12 @@ describe('one attempt', () => {
   let receiver: WebhookReceiver
   let attempting = false
   const agent = createAgent({ allowed, timeoutMs: TIMEOUT_MS })
+  // The HTTP client keeps one timer of its own for connections that are being made. Made here, it stays a real one.
+  beforeAll(async () => {
+    const warmUp = await startWebhookReceiver()
+    await post(warmUp.url('/'), {}, body, { agent, allowed, timeoutMs: TIMEOUT_MS, breakOff: new AbortController() })
+    await warmUp.close()
+  })
   beforeEach(async () => {
     receiver = await startWebhookReceiver()
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
@@ -111,7 +117,6 @@ describe('one attempt', () => {
     await new Promise((resolve) => silent.once('listening', resolve))
     const { port } = silent.address() as { port: number }
     const connected = new Promise((resolve) => silent.once('connection', resolve))
-    // The HTTP client keeps timers of its own for a connection that is being made, which cannot be faked.
     vi.useRealTimers()
     const short = { agent: createAgent({ allowed, timeoutMs: 200 }), allowed, timeoutMs: 200, breakOff: new AbortController() }
     const pending = post(`https://127.0.0.1:${port}/`, {}, body, short)
