@@ -110,8 +110,9 @@ describe('start and stop', () => {
 
   test('a start can be given up', async () => {
     const giveUp = new AbortController()
-    const starting = start({ signal: giveUp.signal })
-    await sleep(150)
+    const said: string[] = []
+    const starting = start({ signal: giveUp.signal, say: (line) => said.push(line) })
+    await until(() => said.some((line) => line.endsWith('is ready')))
     giveUp.abort()
     await expect(starting).rejects.toThrow()
     expect(readdirSync(join(dataDir, 'run'))).toEqual([])
@@ -121,7 +122,7 @@ describe('start and stop', () => {
     const { bridge } = await start({ serviceEnv: { 'lane-registry': { STUBBORN: '1' } } })
     const pids = Object.values(bridge.pids)
     const slow = bridge.stop()
-    await sleep(300)
+    await until(() => SERVICES.every((service) => service === 'lane-registry' || bridge.pids[service] === undefined))
     await bridge.stop(true)
     await slow
     expect(pids.filter(isRunning)).toEqual([])
@@ -177,9 +178,11 @@ describe('a process that dies', () => {
   })
 
   test('stays ended when it was ended on purpose, until it is started', async () => {
-    const { bridge } = await start({ services: ['approvals'] })
+    const { bridge } = await start({ services: ['approvals', 'lane-registry'] })
     await bridge.stopProcess('approvals')
-    await sleep(400)
+    // What dies is started again with a delay: when this one is back, the other would be.
+    await bridge.kill('lane-registry')
+    await bridge.ready('lane-registry')
     expect(bridge.pids.approvals).toBeUndefined()
     await bridge.startProcess('approvals')
     expect(bridge.pids.approvals).toBeTypeOf('number')

@@ -22,6 +22,7 @@ const fill = async (laneId: string, count: number) => {
   return seq
 }
 const lastSeq = async () => (await log.extent()).lastSeq
+const consumers = async () => (await rig.bus.jsm.streams.info('LANE_EVENTS')).state.consumer_count
 const collect = async (range: { from: number; to: number; filter?: string }) => {
   const seqs: number[] = []
   for await (const raw of readRange(rig.bus, range)) seqs.push(raw.seq)
@@ -51,11 +52,10 @@ describe('on an empty log', () => {
     expect(await collect({ from: 1, to: 100 })).toEqual([])
     expect(await readLatest(rig.bus, subjects.allEvents)).toEqual([])
     const following = follow({ from: 0 })
-    await sleep(300)
-    expect(following.seen).toEqual([])
+    await waitFor(async () => (await consumers()) === 1, { describe: 'the follower to wait' })
     const seq = await append('first', 1)
-    await waitFor(() => following.seen.length === 1)
-    expect(following.seen[0]).toMatchObject({ seq, laneId: 'first', payload: { n: 1 } })
+    await waitFor(() => following.seen.length > 0)
+    expect(following.seen).toMatchObject([{ seq, laneId: 'first', payload: { n: 1 } }])
     await following.stop()
   })
 })
@@ -131,7 +131,7 @@ describe('readRange', () => {
 
   it('leaves no consumer behind, also when the reader stops early', async () => {
     for await (const raw of readRange(rig.bus, { from: 1, to: await lastSeq() })) if (raw.seq > 3) break
-    await waitFor(async () => (await rig.bus.jsm.streams.info('LANE_EVENTS')).state.consumer_count === 0, { describe: 'no consumer' })
+    await waitFor(async () => (await consumers()) === 0, { describe: 'no consumer' })
   })
 })
 
@@ -213,9 +213,13 @@ describe('followEvents', () => {
 
   it('ends soon after its signal, also in the middle of a handler that fails', async () => {
     const start = (await lastSeq()) + 1
-    const following = follow({ from: start }, () => Promise.reject(new Error('never')))
+    let tries = 0
+    const following = follow({ from: start }, () => {
+      tries += 1
+      return Promise.reject(new Error('never'))
+    })
     await append('unending', 1)
-    await sleep(200)
+    await waitFor(() => tries > 0)
     const asked = performance.now()
     await following.stop()
     expect(performance.now() - asked).toBeLessThan(2500)
@@ -242,22 +246,32 @@ describe('followEvents', () => {
     const narrow = follow({ from: start, filter: subjects.laneEvents('crashing-1') })
     const ending = new AbortController()
     const acknowledged: number[] = []
+    const written = new Map([
+      ['crashing-1', 0],
+      ['crashing-2', 0],
+    ])
     const write = async (laneId: string) => {
       const own = new EventLog(await rig.connect())
       for (let n = 1, seq = 0; !ending.signal.aborted; n += 1) {
         seq = await own.append('lane', eventOf(laneId, n), seq)
         acknowledged.push(seq)
+        written.set(laneId, n)
         await sleep(2)
       }
     }
-    const writing = Promise.all([write('crashing-1'), write('crashing-2')])
+    /** Until each writer has so many more events acknowledged. */
+    const untilWritten = (more: number) => {
+      const wanted = [...written.values()].map((count) => count + more)
+      return waitFor(() => [...written.values()].every((count, index) => count >= (wanted[index] ?? 0)), { timeoutMs: 15_000 })
+    }
+    const writing = Promise.all([...written.keys()].map(write))
     for (let round = 0; round < 2; round += 1) {
-      await sleep(300)
+      await untilWritten(100)
       await rig.server.kill('SIGKILL')
-      await sleep(100)
+      await waitFor(() => !rig.bus.connected(), { describe: 'the outage to be noticed' })
       await rig.restart()
     }
-    await sleep(1000)
+    await untilWritten(100)
     ending.abort()
     await writing
     const wanted = acknowledged.sort((left, right) => left - right)

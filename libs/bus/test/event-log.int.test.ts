@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BridgeError, MAX_MESSAGE_BYTES, subjects } from '@codex-bridge/contracts'
+import { waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { decodeEvent } from '../src/connection/codec.ts'
 import { AggregateStore } from '../src/events/aggregate-store.ts'
@@ -165,6 +166,12 @@ describe('append over crashes of the server', () => {
     const writers = 4
     const ending = new AbortController()
     const acknowledged = new Map<string, number>()
+    const written: number[] = Array.from({ length: writers }, () => 0)
+    /** Until each writer has fifty more events acknowledged. */
+    const untilWritten = () => {
+      const wanted = written.map((count) => count + 50)
+      return waitFor(() => written.every((count, index) => count >= (wanted[index] ?? 0)), { timeoutMs: 15_000 })
+    }
     const write = async (index: number) => {
       const laneId = `crash-${index}`
       const log = new EventLog(await rig.connect())
@@ -173,21 +180,20 @@ describe('append over crashes of the server', () => {
         const event = eventOf(laneId, n)
         seq = await log.append('lane', event, seq)
         acknowledged.set(event.id, seq)
+        written[index] = n
         await sleep(1)
       }
     }
     const writing = Promise.all(Array.from({ length: writers }, (_, index) => write(index)))
     for (let round = 0; round < 3; round += 1) {
-      await sleep(250)
+      await untilWritten()
       await rig.server.kill('SIGKILL')
-      await sleep(100)
+      await waitFor(() => !rig.bus.connected(), { describe: 'the outage to be noticed' })
       await rig.restart()
     }
-    const before = acknowledged.size
-    await sleep(1200)
+    await untilWritten()
     ending.abort()
     await writing
-    expect(acknowledged.size).toBeGreaterThan(before)
     const all = (await Promise.all(Array.from({ length: writers }, (_, index) => stored(`crash-${index}`)))).flat()
     expect(all.length).toBe(acknowledged.size)
     for (const { id, seq } of all) expect(acknowledged.get(id)).toBe(seq)

@@ -37,6 +37,8 @@ const Other = verbsOf('approvals', pairs)
 const Everyone = verbsOf('codex', pairs)
 const OfLane = verbsOf('session', pairs)
 
+let slowCalls = 0
+
 const handlers = (name: string) => ({
   echo: ({ text }: { text: string }) => ({ text, name }),
   refuse: async () => {
@@ -48,6 +50,7 @@ const handlers = (name: string) => ({
     throw new Error('secret: /root/.ssh')
   },
   slow: async ({ ms }: { ms: number }) => {
+    slowCalls += 1
     await sleep(ms)
     return { ms }
   },
@@ -72,6 +75,9 @@ beforeAll(() => {
 afterAll(() => {
   process.off('unhandledRejection', note)
 })
+
+/** Rejections that nobody handles are reported when the microtasks of a turn are done. */
+const endOfTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 describe('a service', () => {
   it('answers, validates, and maps every failure to a code of the registry', async () => {
@@ -112,7 +118,7 @@ describe('a service', () => {
       await expect(rig.bus.call(One.large, {}, { timeoutMs: 1500 })).rejects.toMatchObject({ code: 'internal_error' })
       await expect(rig.bus.call(One.unprintable, {}, { timeoutMs: 1500 })).rejects.toMatchObject({ code: 'conflict' })
       expect(await rig.bus.call(One.echo, { text: 'still there' })).toMatchObject({ text: 'still there' })
-      await sleep(20)
+      await endOfTurn()
       expect(unhandled).toEqual([])
     } finally {
       await endpoints.stop()
@@ -122,12 +128,13 @@ describe('a service', () => {
   it('lives on when its connection is gone before the answer', async () => {
     const bus = await rig.connect()
     const endpoints = await serve(bus, about('registry'), One, handlers('one'))
+    const before = slowCalls
     const asking = rig.bus.call(One.slow, { ms: 200 }, { timeoutMs: 600 }).catch((error: unknown) => error)
-    await sleep(50)
+    await waitFor(() => slowCalls > before)
     await bus.nc.close()
     await endpoints.stop()
     expect(await asking).toBeInstanceOf(BridgeError)
-    await sleep(20)
+    await endOfTurn()
     expect(unhandled).toEqual([])
   })
 
@@ -152,8 +159,9 @@ describe('a service', () => {
   it('stops taking requests, and lets the one in flight end', async () => {
     const endpoints = await serve(rig.bus, about('approvals'), Other, handlers('one'))
     const client = await rig.connect()
+    const before = slowCalls
     const asking = client.call(Other.slow, { ms: 300 })
-    await sleep(50)
+    await waitFor(() => slowCalls > before)
     const stopping = endpoints.stop()
     expect(await asking).toEqual({ ms: 300 })
     await stopping
@@ -294,10 +302,15 @@ describe('a request that is sent again', () => {
 
   it('reaches another instance when the one that took it is gone without a word', async () => {
     const dying = await rig.connect()
-    const hanging = await serve(dying, about('approvals'), Other, { ...handlers('dying'), slow: () => new Promise(() => undefined) })
+    let taken = false
+    const hang = (): Promise<never> => {
+      taken = true
+      return new Promise(() => undefined)
+    }
+    const hanging = await serve(dying, about('approvals'), Other, { ...handlers('dying'), slow: hang })
     const client = await rig.connect()
     const asking = client.call(Other.slow, { ms: 1 }, { timeoutMs: 5000, resendMs: 300 })
-    await sleep(100)
+    await waitFor(() => taken)
     await dying.nc.close()
     const endpoints = await serve(rig.bus, about('approvals'), Other, handlers('next'))
     try {

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { BridgeError } from '@codex-bridge/contracts'
 import { type RedisServer, startRedis, waitFor } from '@codex-bridge/testkit'
 import type { Redis } from 'ioredis'
@@ -263,7 +262,6 @@ describe('while Redis is away', () => {
     } finally {
       await server.resume()
     }
-    await sleep(50)
     await waitFor(() => store.checkpoint().then(() => true))
   })
 })

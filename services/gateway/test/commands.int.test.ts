@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Bus, type Endpoints, serve } from '@codex-bridge/bus'
 import { BridgeError, Codex, type RunnerInfo } from '@codex-bridge/contracts'
-import { api } from '@codex-bridge/testkit'
+import { api, waitFor } from '@codex-bridge/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type Answers, type RunningGateway, refuse, serveRegistry, serveSession, startBroker, startGateway } from './gateway-fixture.ts'
 
@@ -89,9 +89,8 @@ describe('a turn command', () => {
     })
     await broker.bus.nc.flush()
     const answering = post(`/lanes/${laneId}/interrupt`)
-    await sleep(50)
+    await waitFor(() => ids.length > 1)
     await fenced.stop(0)
-    await sleep(150)
     await session(broker.bus, laneId, {
       interrupt: ({ commandId }: { commandId: string }) => {
         ids.push(commandId)

@@ -38,8 +38,12 @@ describe('the broker', () => {
     const writing = (async () => {
       while (running) await lane.append()
     })()
+    const untilWritten = () => {
+      const wanted = lane.stored.length + 50
+      return waitFor(() => lane.stored.length >= wanted, { timeoutMs: 15_000, describe: 'fifty more events' })
+    }
     for (let round = 0; round < 3; round += 1) {
-      await sleep(300)
+      await untilWritten()
       await broker.nats.kill()
       await waitFor(() => !gateway.bus.connected())
       const refused = await connectSse(`${gateway.url}/events/stream`)
@@ -51,7 +55,7 @@ describe('the broker', () => {
       await broker.nats.restart()
     }
     await waitFor(() => gateway.bus.connected(), { timeoutMs: 10_000 })
-    await sleep(500)
+    await untilWritten()
     running = false
     await writing
     for (const client of open12) {

@@ -115,9 +115,8 @@ describe('a stream', () => {
       await open(`?deltas=true&laneId=${lane.laneId}`),
       await open('?deltas=1&laneId=other'),
     ]
-    await waitFor(async () => {
+    await waitFor(() => {
       publishDelta(broker.bus, lane.laneId, { laneId: lane.laneId, threadId: 't', text: 'he\nllo' })
-      await sleep(20)
       return withDeltas.events.length > 0
     })
     expect(withDeltas.events[0]).toMatchObject({ event: 'delta', id: null, data: { text: 'he\nllo' } })

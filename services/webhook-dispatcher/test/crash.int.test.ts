@@ -24,6 +24,11 @@ const keepEmitting = (rig: DispatcherRig) => {
   return {
     sent,
     all: () => [...sent.values()].flat(),
+    /** Resolves when so many more events have been emitted. */
+    more: (count: number) => {
+      const wanted = [...sent.values()].flat().length + count
+      return waitFor(() => [...sent.values()].flat().length >= wanted, { timeoutMs: 20_000, describe: `${count} more events` })
+    },
     stop: async () => {
       going = false
       await done
@@ -49,7 +54,7 @@ describe('when something dies', () => {
     const traffic = keepEmitting(rig)
     let restarts = 0
     for (; restarts < 5; restarts += 1) {
-      await sleep(300 + random() * 300)
+      await traffic.more(30 + Math.floor(random() * 30))
       const [victim] = rig.dispatchers.splice(0)
       victim?.kill('SIGKILL')
       await victim?.exited
@@ -74,13 +79,13 @@ describe('when something dies', () => {
     const webhook = await rig.create('/one')
     const traffic = keepEmitting(rig)
     for (let round = 0; round < 2; round += 1) {
-      await sleep(500)
+      await traffic.more(50)
       await rig.nats.kill('SIGKILL')
-      await sleep(1000)
+      await waitFor(() => !rig.bus.connected(), { describe: 'the outage to be noticed' })
       await rig.nats.restart()
     }
     const back = performance.now()
-    await sleep(500)
+    await traffic.more(50)
     await traffic.stop()
     const events = traffic.all()
     const requests = await rig.delivered('/one', events, 40_000)
@@ -101,7 +106,7 @@ describe('when something dies', () => {
     rig.receiver.on('/one', answer.delay(4))
     await rig.create('/one')
     const traffic = keepEmitting(rig)
-    await sleep(400)
+    await traffic.more(50)
     const [leader] = rig.dispatchers.splice(0, 1)
     leader?.kill('SIGKILL')
     const died = performance.now()
@@ -149,7 +154,7 @@ describe('when something dies', () => {
       const { lastSeq } = await new EventLog(rig.bus).extent()
       const events = [await rig.emit('lane-1'), await rig.emit('lane-2'), await rig.emit('lane-1')]
       // Another process would have stored it after reading the end of the log, before these events were planned.
-      await sleep(200)
+      await rig.delivered('/template', events)
       const createdAt = new Date(Date.now() - 1000).toISOString()
       const late = { ...stored, id: `wh_late${round}`, url: rig.receiver.url(path), createdSeq: lastSeq, createdAt }
       // The next event comes in the very moment in which the leader learns of it.
@@ -167,7 +172,7 @@ describe('when something dies', () => {
     await rig.create('/one')
     const traffic = keepEmitting(rig)
     for (let round = 0; round < 3; round += 1) {
-      await sleep(300)
+      await traffic.more(50)
       const [dispatcher] = rig.dispatchers.splice(0)
       await dispatcher?.stop()
       expect(dispatcher?.exit).toEqual({ code: 0, signal: null })
@@ -189,7 +194,9 @@ describe('when something dies', () => {
     const webhook = await rig.create('/failing')
     await rig.emit('lane-1')
     const attempts = await rig.receiver.waitForRequests(2)
-    await sleep(500)
+    const bucket = await JsonBucket.open(rig.bus, BUCKETS.webhooks)
+    const stored = async () => JSON.stringify((await bucket.get(`retry.${webhook.id}`))?.value)
+    await waitFor(async () => (await stored())?.includes('"attempts":2'), { describe: 'the second attempt to be stored' })
     const [victim] = rig.dispatchers.splice(0)
     victim?.kill('SIGKILL')
     await victim?.exited
