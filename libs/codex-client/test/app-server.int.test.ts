@@ -1,21 +1,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { killGroup, processStatus } from '@codex-bridge/platform'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import {
-  AppServerProcess,
-  AppServerStartError,
-  findMarkedProcesses,
-  isAlive,
-  isUnknownMethod,
-  killGroup,
-  RpcClosedError,
-  RpcError,
-  RpcTimeoutError,
-  readCodexVersion,
-  readMethods,
-} from '../src/index.ts'
-import { binary, CodexRig } from './support/codex-fixture.ts'
+import { findMarkedProcesses } from '../src/app-server/marked-process-reaper.ts'
+import { readCodexVersion } from '../src/binary/binary-resolver.ts'
+import { AppServerProcess, AppServerStartError, isUnknownMethod, RpcError, RpcTimeoutError, readMethods } from '../src/index.ts'
+import { RpcClosedError } from '../src/rpc/rpc-errors.ts'
+import { binary, CodexFixture } from './support/codex-fixture.ts'
 import { livingMembers, runningWith } from './support/process-group.ts'
 
 const clientInfo = { name: 'codex-bridge-test', version: '0.0.1' }
@@ -34,12 +26,12 @@ describe('start', () => {
     const server = await AppServerProcess.start({ binary, codexHome: home, clientInfo })
     expect([server.codexVersion, server.codexHome]).toEqual([await readCodexVersion(binary), home])
     expect(server.userAgent).toMatch(/^codex-bridge-test\//)
-    expect(server.identity && isAlive(server.identity)).toBe(true)
-    const { data } = await server.peer.call('model/list', { limit: 2 })
+    expect(processStatus(server.identity)).toBe('alive')
+    const { data } = await server.peer.request<{ data: unknown[] }>('model/list', { limit: 2 })
     expect(data).toHaveLength(2)
 
     await expect(server.stop()).resolves.toEqual({ code: 0, signal: null })
-    expect(server.identity && isAlive(server.identity)).toBe(false)
+    expect(processStatus(server.identity)).toBe('dead')
     await expect(server.peer.request('model/list', {})).rejects.toBeInstanceOf(RpcClosedError)
   })
 
@@ -122,16 +114,14 @@ describe('stop', () => {
     ['sandboxed', 'run'],
     ['escalated', 'ask-run'],
   ])('aborts a running turn and its %s command, and leaves no process', async (_kind, directive) => {
-    await using rig = await CodexRig.start()
-    const threadId = await rig.startThread()
+    await using codex = await CodexFixture.start()
+    const threadId = await codex.startThread()
     // A number of its own finds the command wherever it runs: codex gives it another process group.
     const command = `sleep 300.${process.pid}1`
-    await rig.startTurn(threadId, `#${directive} ${command}`)
-    if (directive === 'ask-run') {
-      rig.server.peer.respond((await rig.request(0)).id, { decision: 'accept' })
-    }
+    await codex.startTurn(threadId, `#${directive} ${command}`)
+    if (directive === 'ask-run') codex.server.peer.respond((await codex.request(0)).id, { decision: 'accept' })
     await vi.waitFor(() => expect(runningWith(command)).not.toEqual([]), { timeout: 5000 })
-    const { server } = rig
+    const { server } = codex
     expect(livingMembers(server.pid).length).toBeGreaterThan(0)
     const [first, second] = await Promise.all([server.stop(), server.stop()])
     expect(first).toEqual({ code: 0, signal: null })
@@ -173,24 +163,24 @@ while true; do sleep 0.05; done
   })
 
   it('rejects what is pending when the process is killed, and says how it ended', async () => {
-    await using rig = await CodexRig.start()
-    const pending = rig.server.peer.call('command/exec', { command: ['sleep', '60'] }).catch((e: unknown) => e)
-    await rig.server.peer.call('model/list', {})
-    expect(rig.server.identity && killGroup(rig.server.identity, 'SIGKILL')).toBe(true)
+    await using codex = await CodexFixture.start()
+    const pending = codex.server.peer.call('command/exec', { command: ['sleep', '60'] }).catch((e: unknown) => e)
+    await codex.server.peer.request('model/list', {})
+    expect(killGroup(codex.server.identity, 'SIGKILL')).toBe(true)
     expect(await pending).toMatchObject({ name: 'RpcClosedError', method: 'command/exec', sent: true })
-    await expect(rig.server.exited).resolves.toEqual({ code: null, signal: 'SIGKILL' })
-    await expect(rig.server.stop()).resolves.toEqual({ code: null, signal: 'SIGKILL' })
+    await expect(codex.server.exited).resolves.toEqual({ code: null, signal: 'SIGKILL' })
+    await expect(codex.server.stop()).resolves.toEqual({ code: null, signal: 'SIGKILL' })
   })
 
   it('leaves no command behind when killed while codex sets up its sandbox', async () => {
     const command = `300.${process.pid}3`
     // Orphans were seen for a kill 18 to 22 ms after the request.
     for (const delayMs of [12, 15, 18, 21, 24]) {
-      await using rig = await CodexRig.start()
-      rig.server.peer.call('command/exec', { command: ['sleep', command] }).catch(() => undefined)
+      await using codex = await CodexFixture.start()
+      codex.server.peer.call('command/exec', { command: ['sleep', command] }).catch(() => undefined)
       await new Promise((resolve) => setTimeout(resolve, delayMs))
-      await expect(rig.server.kill()).resolves.toEqual({ code: null, signal: 'SIGKILL' })
-      await vi.waitFor(() => expect([...findMarkedProcesses(rig.server.mark), ...runningWith(`sleep ${command}`)]).toEqual([]))
+      await expect(codex.server.kill()).resolves.toEqual({ code: null, signal: 'SIGKILL' })
+      await vi.waitFor(() => expect([...findMarkedProcesses(codex.server.mark), ...runningWith(`sleep ${command}`)]).toEqual([]))
     }
   })
 
@@ -206,52 +196,52 @@ while true; do sleep 0.05; done
 
 describe('requests', () => {
   it('end at their deadline and leave the connection usable', async () => {
-    await using rig = await CodexRig.start()
-    const { peer } = rig.server
+    await using codex = await CodexFixture.start()
+    const { peer } = codex.server
     const error = await peer.call('command/exec', { command: ['sleep', '1'] }, { timeoutMs: 150 }).catch((e: unknown) => e)
     expect(error).toBeInstanceOf(RpcTimeoutError)
     expect(error).toMatchObject({ sent: true })
-    await expect(peer.call('model/list', {})).resolves.toBeDefined()
+    await expect(peer.request('model/list', {})).resolves.toBeDefined()
     await vi.waitFor(() => expect(peer.stats.lateResponses).toBe(1), { timeout: 5000 })
     expect(peer.stats.protocolErrors).toBe(0)
   })
 
   it('all 500 of a flood are answered', async () => {
-    await using rig = await CodexRig.start()
-    const { peer } = rig.server
-    const calls = Array.from({ length: 500 }, () => peer.call('model/list', { limit: 1 }, { timeoutMs: 10_000 }))
+    await using codex = await CodexFixture.start()
+    const { peer } = codex.server
+    const calls = Array.from({ length: 500 }, () => peer.request('model/list', { limit: 1 }, { timeoutMs: 10_000 }))
     expect(await Promise.allSettled(calls)).toEqual(Array.from({ length: 500 }, () => expect.objectContaining({ status: 'fulfilled' })))
     expect(peer.stats).toMatchObject({ inFlight: 0, queued: 0, protocolErrors: 0 })
   })
 
   it("all 2000 of a flood beyond codex's own limit are answered or rejected by their deadline", async () => {
-    await using rig = await CodexRig.start({ server: { peer: { maxInFlight: 2000 } } })
-    const { peer } = rig.server
+    await using codex = await CodexFixture.start({ server: { peer: { maxInFlight: 2000 } } })
+    const { peer } = codex.server
     const started = performance.now()
-    const results = await Promise.allSettled(Array.from({ length: 2000 }, () => peer.call('model/list', { limit: 1 }, { timeoutMs: 3000 })))
+    const results = await Promise.allSettled(
+      Array.from({ length: 2000 }, () => peer.request('model/list', { limit: 1 }, { timeoutMs: 3000 })),
+    )
     expect(performance.now() - started).toBeLessThan(6000)
     for (const result of results) {
-      if (result.status === 'rejected') {
-        expect(result.reason instanceof RpcTimeoutError || result.reason instanceof RpcError).toBe(true)
-      }
+      if (result.status === 'rejected') expect(result.reason instanceof RpcTimeoutError || result.reason instanceof RpcError).toBe(true)
     }
     expect(peer.stats).toMatchObject({ inFlight: 0, queued: 0 })
-    await expect(peer.call('model/list', { limit: 1 })).resolves.toBeDefined()
+    await expect(peer.request('model/list', { limit: 1 })).resolves.toBeDefined()
   })
 
   it('tell an unknown method from a bad parameter', async () => {
-    await using rig = await CodexRig.start()
-    const { peer } = rig.server
+    await using codex = await CodexFixture.start()
+    const { peer } = codex.server
     const unknown: unknown = await peer.request('thread/unheard', {}).catch((e: unknown) => e)
-    expect(isUnknownMethod(unknown)).toBe(true)
+    expect(isUnknownMethod(unknown, 'thread/unheard')).toBe(true)
     const bad: unknown = await peer.request('thread/start', { approvalPolicy: 'on-failure' }).catch((e: unknown) => e)
     expect(bad).toBeInstanceOf(RpcError)
-    expect(isUnknownMethod(bad)).toBe(false)
+    expect(isUnknownMethod(bad, 'thread/start')).toBe(false)
   })
 
   it('tell which methods the server has', async () => {
-    await using rig = await CodexRig.start()
-    const methods = await readMethods(rig.server.peer)
+    await using codex = await CodexFixture.start()
+    const methods = await readMethods(codex.server.peer)
     expect([...(methods ?? [])]).toEqual(expect.arrayContaining(['initialize', 'thread/start', 'turn/start', 'turn/interrupt']))
     expect(methods?.has('thread/unheard')).toBe(false)
   })

@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
-import { CODEX_PROTOCOL_VERSION, readCodexVersion, resolveCodexBinary } from '../src/index.ts'
+import { readCodexVersion, resolveCodexBinary } from '../src/binary/binary-resolver.ts'
+import { CODEX_PROTOCOL_VERSION } from '../src/generated/version.ts'
 
 it('src/generated is what the pinned binary generates', async () => {
   const script = fileURLToPath(new URL('../generate-types.mjs', import.meta.url))

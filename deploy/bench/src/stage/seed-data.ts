@@ -90,7 +90,7 @@ const makeThreads = async (
     let threads = 1
     for (; threads < plan.threads && performance.now() - startedAt < plan.threadsMs; threads += 1) {
       signal.throwIfAborted()
-      await server.peer.call('thread/fork', { threadId: thread.id })
+      await server.peer.request('thread/fork', { threadId: thread.id })
     }
     return { threadId: thread.id, threads, threadsMs: performance.now() - startedAt }
   } finally {

@@ -35,7 +35,9 @@ const threadOf = async (program: string): Promise<string> => {
   const { thread } = await client.peer.call('thread/start', { cwd: fixture.workspace(program) })
   await client.peer.call('turn/start', { threadId: thread.id, input: [{ type: 'text', text: '#say hello', text_elements: [] }] })
   const isOver = async () =>
-    (await client.peer.call('thread/turns/list', { threadId: thread.id })).data.some(({ status }) => status === 'completed')
+    (await client.peer.request<{ data: { status: string }[] }>('thread/turns/list', { threadId: thread.id })).data.some(
+      ({ status }) => status === 'completed',
+    )
   await waitFor(isOver, { timeoutMs: SLOW_MS, describe: `the turn of ${program}` })
   await client.stop()
   return thread.id

@@ -90,7 +90,7 @@ describe('other things that stand in the way', () => {
   test('an archived thread is refused in either mode, with the way out', async () => {
     const threadId = await takeover.execThread(takeover.workspace('archived'))
     const other = await takeover.foreign()
-    await other.peer.call('thread/archive', { threadId })
+    await other.peer.request('thread/archive', { threadId })
     for (const readinessMode of ['strict', 'lenient']) {
       const laneId = `archived-${readinessMode}`
       const refused = await takeover.startVisible<Blocked>({ laneId, threadId, readinessMode })

@@ -41,9 +41,9 @@ describe('the watcher', () => {
     await foreignTurn(other, threadId, 'more\n#say more')
     expect(await changes('watched')).toEqual(['activity'])
 
-    await other.peer.call('thread/archive', { threadId })
+    await other.peer.request('thread/archive', { threadId })
     expect(await changes('watched')).toEqual(['archived', 'writer_freed'])
-    await other.peer.call('thread/unarchive', { threadId })
+    await other.peer.request('thread/unarchive', { threadId })
     expect(await changes('watched')).toEqual(['unarchived'])
 
     rmSync(cwd, { recursive: true })
@@ -51,7 +51,7 @@ describe('the watcher', () => {
     takeover.workspace('watched')
     expect(await changes('watched')).toEqual(['workspace_restored'])
 
-    await other.peer.call('thread/delete', { threadId })
+    await other.peer.request('thread/delete', { threadId })
     expect(await changes('watched')).toEqual(['deleted'])
     expect(await changes('watched')).toEqual([])
     const told = (await takeover.events('watched')).filter(({ type }) => type === 'lane.thread.updated')

@@ -3,77 +3,76 @@ import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import type { Readable, Writable } from 'node:stream'
-import type { InitializeResponse } from '../generated/index.ts'
+import { hostIdentity, type ProcessIdentity, processIdentity, signalGroup } from '@codex-bridge/platform'
+import type { CodexResult } from '../protocol/methods.ts'
+import { readNotification } from '../protocol/notifications.ts'
 import { RpcPeer } from '../rpc/rpc-peer.ts'
 import type { RpcPeerOptions } from '../rpc/rpc-peer-options.ts'
 import { AppServerStartError } from './app-server-errors.ts'
 import { type AppServerArgsOptions, type AppServerEnvOptions, appServerArgs, appServerEnv, boundToParent } from './launch.ts'
 import { PROCESS_MARK_VARIABLE, reapMarkedProcesses } from './marked-process-reaper.ts'
-import { type ProcessIdentity, readProcessIdentity, readStartTimeTicks, signalGroup } from './process-identity.ts'
 import { StderrTail } from './stderr-tail.ts'
 
 const DEFAULT_START_TIMEOUT_MS = 15_000
 const DEFAULT_STOP_GRACE_MS = 2000
-/** After SIGTERM codex needs 9–40 ms; this is only for one that no longer reacts. */
+/** codex ends 9–40 ms after SIGTERM; this wait is for one that no longer reacts. */
 const TERM_GRACE_MS = 1000
-/** A grandchild may hold the output pipes open after the exit; what codex itself wrote is there at once. */
+/** A grandchild may hold the output pipes open after the exit. What codex itself wrote arrives at once. */
 const DRAIN_MS = 250
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>
 
-interface Spawned {
+type Spawned = {
   child: Child
   pid: number
   mark: string
 }
 
-export interface AppServerOptions extends AppServerEnvOptions, AppServerArgsOptions {
-  /** Path of the native codex binary, see `resolveCodexBinary`. */
-  binary: string
-  /** Working folder of the server; relative `cwd` values in requests resolve against it. */
-  cwd?: string
-  /** `name` becomes the originator of every thread this process makes. */
-  clientInfo: { name: string; version: string; title?: string | null }
-  /** Exact names of notifications not to be sent. */
-  optOutNotificationMethods?: readonly string[]
-  /** For spawn and handshake together, in milliseconds. Default 15 000. */
-  startTimeoutMs?: number
-  /** Handlers and limits of the peer. Given here they miss nothing; `configWarning` comes right after the handshake. */
-  peer?: Omit<RpcPeerOptions, 'readable' | 'writable'>
-}
+export type AppServerOptions = AppServerEnvOptions &
+  AppServerArgsOptions & {
+    /** Path of the native codex binary, see `resolveCodexBinary`. */
+    binary: string
+    /** Working folder of the server; relative `cwd` values in requests resolve against it. */
+    cwd?: string
+    /** `name` becomes the originator of every thread this process makes. */
+    clientInfo: { name: string; version: string; title?: string | null }
+    /** Exact names of notifications that the server must not send. */
+    optOutNotificationMethods?: readonly string[]
+    /** Limit for spawn and handshake together, in milliseconds. Default 15 000. */
+    startTimeoutMs?: number
+    /** Handlers and limits of the peer. Handlers given here miss nothing: `configWarning` follows the handshake at once. */
+    peer?: Omit<RpcPeerOptions, 'readable' | 'writable'>
+  }
 
-/** How a process ended: an exit code or a signal, the other is null. */
-export interface AppServerExit {
+/** How a process ended: by an exit code or by a signal; the other is null. */
+export type AppServerExit = {
   code: number | null
   signal: NodeJS.Signals | null
 }
 
 /**
- * One `codex app-server` child on stdio, initialised and ready. It leads its own process group, ends when its stdin ends, and on
- * Linux with setpriv also gets SIGTERM when this process dies.
+ * One `codex app-server` child on stdio, initialised and ready. It leads its own process group and ends when its stdin ends. On
+ * Linux with setpriv it also gets SIGTERM when this process dies.
  */
 export class AppServerProcess {
   readonly pid: number
-  /** Proof of identity for a later reaper; undefined when the platform cannot tell. */
-  readonly identity: ProcessIdentity | undefined
-  /** Linux only: start time in clock ticks since boot. */
-  readonly startTimeTicks: number | undefined
-  /** Value of {@link PROCESS_MARK_VARIABLE} in the child and in all it starts; for `reapMarkedProcesses` in a later process. */
+  /** Identifies the process to a later reaper; without a start time where the system does not tell. */
+  readonly identity: ProcessIdentity
+  /** Value of {@link PROCESS_MARK_VARIABLE} in the child and everything it starts, for a later `reapMarkedProcesses`. */
   readonly mark: string
   readonly peer: RpcPeer
   /** Resolves once the process is gone and its last output has been handled. Never rejects. */
   readonly exited: Promise<AppServerExit>
   readonly #child: Child
   readonly #stderr: StderrTail
-  #initialized: InitializeResponse = { userAgent: '', codexHome: '', platformFamily: '', platformOs: '' }
+  #initialized: CodexResult<'initialize'> = { userAgent: '' }
   #stopping: Promise<AppServerExit> | undefined
 
   private constructor({ child, pid, mark }: Spawned, peerOptions: AppServerOptions['peer']) {
     this.#child = child
     this.pid = pid
     this.mark = mark
-    this.identity = readProcessIdentity(pid)
-    this.startTimeTicks = readStartTimeTicks(pid)
+    this.identity = processIdentity(pid) ?? { host: hostIdentity(), pid, startTime: null }
     this.#stderr = new StderrTail()
     child.stderr.on('data', (chunk: Buffer) => this.#stderr.push(chunk))
     child.stderr.on('error', () => undefined)
@@ -84,7 +83,7 @@ export class AppServerProcess {
 
   /**
    * Spawns codex and initialises it (experimental API on).
-   * @throws AppServerStartError the binary cannot be run, ended early, or did not answer in time; nothing is left running then
+   * @throws AppServerStartError the binary cannot be run, ended early, or did not answer in time. Nothing is left running.
    */
   static async start(options: AppServerOptions): Promise<AppServerProcess> {
     const deadline = performance.now() + (options.startTimeoutMs ?? DEFAULT_START_TIMEOUT_MS)
@@ -102,7 +101,7 @@ export class AppServerProcess {
     return server
   }
 
-  /** Version from the handshake, e.g. `0.169.0`; undefined when the user agent does not tell. */
+  /** Version from the handshake, e.g. `0.169.0`; undefined when the user agent does not contain one. */
   get codexVersion(): string | undefined {
     return parseUserAgentVersion(this.userAgent)
   }
@@ -111,26 +110,27 @@ export class AppServerProcess {
     return this.#initialized.userAgent
   }
 
-  /** Codex's home as the server names it; empty for versions that do not (0.98). */
+  /** Codex home as the server reports it; empty for versions that do not (0.98). */
   get codexHome(): string {
-    return this.#initialized.codexHome
+    return this.#initialized.codexHome ?? ''
   }
 
-  /** The last about 8 KiB of stderr, without colour codes. */
+  /** About the last 8 KiB of stderr, without colour codes. */
   stderrTail(): string {
     return this.#stderr.read()
   }
 
   /**
-   * Ends the process: closes its stdin (codex aborts a running turn cleanly and exits), after `graceMs` (default 2000) SIGTERM to
-   * its group, one second later SIGKILL. Resolves when it is gone. Calling it again waits for the same end.
+   * Ends the process. Closes its stdin, on which codex aborts a running turn cleanly and exits; after `graceMs` (default 2000)
+   * sends SIGTERM to its group, and one second later SIGKILL. Resolves when the process is gone. Repeated calls wait for the same
+   * end.
    */
   stop(options: { graceMs?: number } = {}): Promise<AppServerExit> {
     this.#stopping ??= this.#stop(options.graceMs ?? DEFAULT_STOP_GRACE_MS)
     return this.#stopping
   }
 
-  /** Ends the process without ceremony: SIGKILL to its group. For a child that must not write one more byte. */
+  /** Ends the process at once with SIGKILL to its group, for a child that must not write another byte. */
   kill(): Promise<AppServerExit> {
     this.#signal('SIGKILL')
     return this.exited
@@ -140,16 +140,14 @@ export class AppServerProcess {
     this.#child.stdin.end()
     if (!(await this.#exitsWithin(graceMs))) {
       this.#signal('SIGTERM')
-      if (!(await this.#exitsWithin(TERM_GRACE_MS))) {
-        this.#signal('SIGKILL')
-      }
+      if (!(await this.#exitsWithin(TERM_GRACE_MS))) this.#signal('SIGKILL')
     }
     return this.exited
   }
 
   async #initialize(options: AppServerOptions, timeoutMs: number): Promise<void> {
     const { name, version, title = null } = options.clientInfo
-    const answer = await this.peer.call(
+    this.#initialized = await this.peer.call(
       'initialize',
       {
         clientInfo: { name, title, version },
@@ -161,7 +159,6 @@ export class AppServerProcess {
       },
       { timeoutMs },
     )
-    this.#initialized = { ...this.#initialized, ...answer }
     this.peer.notify('initialized')
   }
 
@@ -172,10 +169,10 @@ export class AppServerProcess {
       let drain: NodeJS.Timeout | undefined
       child.once('exit', (code, signal) => {
         exit = { code, signal }
-        // Commands codex had started and left behind. The group id cannot have been reused: it was freed only now, if at all.
+        // Ends commands that codex started and left behind. The group id cannot have been reused: it was freed just now, if at all.
         signalGroup(this.pid, 'SIGKILL')
         if (code !== 0) {
-          // One that exits by itself has ended its commands; one that was killed may not have got to it.
+          // A server that exits on its own has ended its commands; a killed one may not have.
           reapMarkedProcesses(this.mark)
         }
         drain = setTimeout(() => {
@@ -189,16 +186,14 @@ export class AppServerProcess {
         this.peer.close()
         resolve(exit)
       })
-      // A signal that could not be sent also ends up here; the exit tells all there is to know.
+      // Also called for a signal that could not be sent. The exit says everything that matters.
       child.on('error', () => undefined)
     })
   }
 
   #signal(signal: NodeJS.Signals): void {
-    // As long as the exit has not been seen the pid is not reaped, so it cannot belong to anybody else.
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      signalGroup(this.pid, signal)
-    }
+    // Until the exit is seen the pid is not reaped, so it cannot belong to another process.
+    if (this.#child.exitCode === null && this.#child.signalCode === null) signalGroup(this.pid, signal)
   }
 
   async #exitsWithin(ms: number): Promise<boolean> {
@@ -214,20 +209,16 @@ export class AppServerProcess {
   }
 
   #onNotification(method: string, params: unknown): void {
-    // The server closed one of its requests itself (turn interrupted, answered by another client): an answer would be ignored.
-    if (method === 'serverRequest/resolved') {
-      const requestId = (params as { requestId?: unknown } | null)?.requestId
-      if (typeof requestId === 'number' || typeof requestId === 'string') {
-        this.peer.forgetServerRequest(requestId)
-      }
-    }
+    // The server closed one of its own requests (turn interrupted, answered by another client) and would ignore an answer.
+    const notification = readNotification(method, params)
+    if (notification?.method === 'serverRequest/resolved') this.peer.forgetServerRequest(notification.params.requestId)
   }
 }
 
-async function spawnChild(options: AppServerOptions): Promise<Spawned> {
+const spawnChild = async (options: AppServerOptions): Promise<Spawned> => {
   const mark = randomUUID()
   try {
-    // Through setpriv a missing binary would only show as an exit code.
+    // Behind setpriv a missing binary would only show as an exit code.
     await access(options.binary, constants.X_OK)
     const { command, args } = await boundToParent(options.binary, appServerArgs(options))
     const child = spawn(command, args, {
@@ -237,16 +228,12 @@ async function spawnChild(options: AppServerOptions): Promise<Spawned> {
       stdio: ['pipe', 'pipe', 'pipe'],
     })
     const { pid } = child
-    if (pid === undefined) {
-      throw await new Promise<Error>((resolve) => child.once('error', resolve))
-    }
+    if (pid === undefined) throw await new Promise<Error>((resolve) => child.once('error', resolve))
     return { child, pid, mark }
   } catch (cause) {
     throw new AppServerStartError('spawn', `cannot run ${options.binary}: ${(cause as Error).message}`, { cause })
   }
 }
 
-/** Version in a user agent `<originator>/<version> (…)`. The originator may hold spaces, the version never does. */
-export function parseUserAgentVersion(userAgent: string): string | undefined {
-  return /\/(\d+\.\d+\.\d+\S*) /.exec(userAgent)?.[1]
-}
+/** Version in a user agent `<originator>/<version> (…)`. The originator may contain spaces, the version never does. */
+export const parseUserAgentVersion = (userAgent: string): string | undefined => /\/(\d+\.\d+\.\d+\S*) /.exec(userAgent)?.[1]

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process'
 const BRIDGE_VARIABLES = /^(BRIDGE|NATS|REDIS)_/
 const PROBE_TIMEOUT_MS = 2000
 
-export interface AppServerEnvOptions {
+export type AppServerEnvOptions = {
   codexHome: string
   /** Added last, unfiltered. */
   env?: Readonly<Record<string, string>>
@@ -13,23 +13,21 @@ export interface AppServerEnvOptions {
 }
 
 /** An environment without the bridge's secrets and the names that `strips` says. */
-export function childEnv(base: NodeJS.ProcessEnv, strips: (name: string) => boolean = () => false): Record<string, string> {
+export const childEnv = (base: NodeJS.ProcessEnv, strips: (name: string) => boolean = () => false): Record<string, string> => {
   const env: Record<string, string> = {}
   for (const [name, value] of Object.entries(base)) {
-    if (value !== undefined && !BRIDGE_VARIABLES.test(name) && !strips(name)) {
-      env[name] = value
-    }
+    if (value !== undefined && !BRIDGE_VARIABLES.test(name) && !strips(name)) env[name] = value
   }
   return env
 }
 
 /** Environment of the child: the given one without the bridge's secrets, with CODEX_HOME. */
-export function appServerEnv(base: NodeJS.ProcessEnv, options: AppServerEnvOptions): Record<string, string> {
+export const appServerEnv = (base: NodeJS.ProcessEnv, options: AppServerEnvOptions): Record<string, string> => {
   const strip = new Set(options.stripEnv)
   return { ...childEnv(base, (name) => strip.has(name)), ...options.env, CODEX_HOME: options.codexHome }
 }
 
-export interface AppServerArgsOptions {
+export type AppServerArgsOptions = {
   /** Dotted config path → TOML value, as `codex -c` takes them, e.g. `{ "model": "\"gpt-5.5\"" }`. */
   configOverrides?: Readonly<Record<string, string>>
   disableFeatures?: readonly string[]
@@ -39,15 +37,13 @@ export interface AppServerArgsOptions {
 }
 
 /** Arguments of the codex binary for a stdio app-server. */
-export function appServerArgs(options: AppServerArgsOptions): string[] {
-  return [
-    'app-server',
-    ...Object.entries(options.configOverrides ?? {}).flatMap(([key, value]) => ['-c', `${key}=${value}`]),
-    ...(options.enableFeatures ?? []).flatMap((feature) => ['--enable', feature]),
-    ...(options.disableFeatures ?? []).flatMap((feature) => ['--disable', feature]),
-    ...(options.args ?? []),
-  ]
-}
+export const appServerArgs = (options: AppServerArgsOptions): string[] => [
+  'app-server',
+  ...Object.entries(options.configOverrides ?? {}).flatMap(([key, value]) => ['-c', `${key}=${value}`]),
+  ...(options.enableFeatures ?? []).flatMap((feature) => ['--enable', feature]),
+  ...(options.disableFeatures ?? []).flatMap((feature) => ['--disable', feature]),
+  ...(options.args ?? []),
+]
 
 let deathSignalProbe: Promise<boolean> | undefined
 
@@ -56,7 +52,7 @@ let deathSignalProbe: Promise<boolean> | undefined
  * when the parent dies, however it dies; setpriv replaces itself by the binary, so the pid stays the child's. (Precisely: when the
  * parent's *thread* that spawned it ends, so spawn from the main thread.) Elsewhere only the end of its stdin tells the child.
  */
-export async function boundToParent(binary: string, args: readonly string[]): Promise<{ command: string; args: string[] }> {
+export const boundToParent = async (binary: string, args: readonly string[]): Promise<{ command: string; args: string[] }> => {
   deathSignalProbe ??= probeDeathSignal()
   return (await deathSignalProbe)
     ? { command: 'setpriv', args: ['--pdeathsig', 'TERM', '--', binary, ...args] }
@@ -64,10 +60,8 @@ export async function boundToParent(binary: string, args: readonly string[]): Pr
 }
 
 /** Tried and not looked up: busybox has a setpriv without this option. */
-function probeDeathSignal(): Promise<boolean> {
-  if (process.platform !== 'linux') {
-    return Promise.resolve(false)
-  }
+const probeDeathSignal = (): Promise<boolean> => {
+  if (process.platform !== 'linux') return Promise.resolve(false)
   return new Promise((done) => {
     execFile('setpriv', ['--pdeathsig', 'TERM', '--', 'true'], { timeout: PROBE_TIMEOUT_MS }, (error) => done(error === null))
   })

@@ -11,7 +11,7 @@ afterEach(() => {
 })
 
 /** A shell that puts one command in a session of its own and ends, so that the command is an orphan with the mark. */
-async function leaveOrphan(mark: string): Promise<void> {
+const leaveOrphan = async (mark: string): Promise<void> => {
   const script = `const { spawn } = require("node:child_process"); spawn("sleep", ["60"], { detached: true, stdio: "ignore" }).unref()`
   const env = { ...process.env, [PROCESS_MARK_VARIABLE]: mark }
   await once(spawn(process.execPath, ['-e', script], { env, stdio: 'ignore' }), 'exit')

@@ -5,9 +5,7 @@ const DEFAULT_KEEP_BYTES = 8 * 1024
 const ANSI = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)|[@-Z\\-_])/g
 
 /** Removes terminal control sequences (colours, cursor moves, titles). */
-export function stripAnsi(text: string): string {
-  return text.replace(ANSI, '')
-}
+export const stripAnsi = (text: string): string => text.replace(ANSI, '')
 
 /** Ring buffer over the end of a byte stream. */
 export class StderrTail {

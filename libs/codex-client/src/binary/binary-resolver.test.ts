@@ -15,7 +15,7 @@ afterEach(() => {
   rmSync(root, { recursive: true, force: true })
 })
 
-function file(path: string, text = '\u007fELF', mode = 0o755): string {
+const file = (path: string, text = '\u007fELF', mode = 0o755): string => {
   const full = join(root, path)
   mkdirSync(dirname(full), { recursive: true })
   writeFileSync(full, text)
@@ -23,7 +23,7 @@ function file(path: string, text = '\u007fELF', mode = 0o755): string {
   return full
 }
 
-function link(path: string, target: string): string {
+const link = (path: string, target: string): string => {
   const full = join(root, path)
   mkdirSync(dirname(full), { recursive: true })
   symlinkSync(target, full)
@@ -31,7 +31,7 @@ function link(path: string, target: string): string {
 }
 
 /** A global npm install under `prefix`: launcher, platform package with the binary, and the bin link. */
-function npmInstall(prefix: string, native = `lib/node_modules/@openai/codex-linux-x64/vendor/${TRIPLE}/bin/codex`): string {
+const npmInstall = (prefix: string, native = `lib/node_modules/@openai/codex-linux-x64/vendor/${TRIPLE}/bin/codex`): string => {
   const launcher = file(`${prefix}/lib/node_modules/@openai/codex/bin/codex.js`, '#!/usr/bin/env node\n')
   link(`${prefix}/bin/codex`, launcher)
   return file(`${prefix}/${native}`)

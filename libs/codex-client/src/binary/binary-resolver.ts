@@ -4,7 +4,7 @@ import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** The native codex executable, and where it was found. */
-export interface CodexBinary {
+export type CodexBinary = {
   path: string
   origin: 'env' | 'path' | 'node_modules'
 }
@@ -20,7 +20,7 @@ export class CodexBinaryNotFoundError extends Error {
   }
 }
 
-export interface ResolveCodexBinaryOptions {
+export type ResolveCodexBinaryOptions = {
   /** Environment with CODEX_BIN and PATH. Default `process.env`. */
   env?: NodeJS.ProcessEnv
   /** Folder from which `node_modules` is searched upward. Default: the folder of this module. */
@@ -42,7 +42,7 @@ const TRIPLES: Readonly<Record<string, string>> = {
 const SCRIPT_BYTES = 8192
 const VERSION_TIMEOUT_MS = 5000
 
-interface Target {
+type Target = {
   packageName: string
   triple: string
   executable: string
@@ -56,7 +56,7 @@ interface Target {
  * and they would hide the codex the user has installed; their codex is found by the last step.
  * @throws CodexBinaryNotFoundError also when CODEX_BIN is set but unusable: an explicit setting is never silently replaced
  */
-export function resolveCodexBinary(options: ResolveCodexBinaryOptions = {}): CodexBinary {
+export const resolveCodexBinary = (options: ResolveCodexBinaryOptions = {}): CodexBinary => {
   const env = options.env ?? process.env
   const target = targetOf(options.platform ?? process.platform, options.arch ?? process.arch)
   const tried: string[] = []
@@ -64,33 +64,23 @@ export function resolveCodexBinary(options: ResolveCodexBinaryOptions = {}): Cod
   const explicit = env['CODEX_BIN']
   if (explicit) {
     const found = follow(isAbsolute(explicit) ? explicit : resolve(explicit), target)
-    if ('path' in found) {
-      return { path: found.path, origin: 'env' }
-    }
+    if ('path' in found) return { path: found.path, origin: 'env' }
     throw new CodexBinaryNotFoundError([`CODEX_BIN=${explicit}: ${found.problem}`])
   }
   tried.push('CODEX_BIN: not set')
 
   for (const folder of (env['PATH'] ?? '').split(delimiter)) {
-    if (folder === '' || folder.replace(/[/\\]+$/, '').endsWith(join('node_modules', '.bin'))) {
-      continue
-    }
+    if (folder === '' || folder.replace(/[/\\]+$/, '').endsWith(join('node_modules', '.bin'))) continue
     const candidate = join(folder, target?.executable ?? 'codex')
     const found = follow(candidate, target)
-    if ('path' in found) {
-      return { path: found.path, origin: 'path' }
-    }
-    if (found.problem !== 'no such file') {
-      tried.push(`${candidate}: ${found.problem}`)
-    }
+    if ('path' in found) return { path: found.path, origin: 'path' }
+    if (found.problem !== 'no such file') tried.push(`${candidate}: ${found.problem}`)
   }
   tried.push('PATH: no usable codex')
 
   const from = options.searchFrom ?? dirname(fileURLToPath(import.meta.url))
   const native = target && searchUpward(from, target)
-  if (native) {
-    return { path: native, origin: 'node_modules' }
-  }
+  if (native) return { path: native, origin: 'node_modules' }
   tried.push(target ? `node_modules above ${from}: no ${target.packageName}` : 'node_modules: no codex package for this platform')
   throw new CodexBinaryNotFoundError(tried)
 }
@@ -99,8 +89,8 @@ export function resolveCodexBinary(options: ResolveCodexBinaryOptions = {}): Cod
  * Version of a codex binary, e.g. `0.169.0`, from `codex --version`.
  * @throws Error when it cannot be run, takes longer than `timeoutMs` (default 5000) or prints no version
  */
-export function readCodexVersion(path: string, options: { timeoutMs?: number } = {}): Promise<string> {
-  return new Promise((done, fail) => {
+export const readCodexVersion = (path: string, options: { timeoutMs?: number } = {}): Promise<string> =>
+  new Promise((done, fail) => {
     execFile(path, ['--version'], { encoding: 'utf8', timeout: options.timeoutMs ?? VERSION_TIMEOUT_MS }, (error, stdout) => {
       const version = /\b(\d+\.\d+\.\d+\S*)/.exec(stdout)?.[1]
       if (version) {
@@ -110,9 +100,8 @@ export function readCodexVersion(path: string, options: { timeoutMs?: number } =
       }
     })
   })
-}
 
-function targetOf(platform: NodeJS.Platform, arch: string): Target | undefined {
+const targetOf = (platform: NodeJS.Platform, arch: string): Target | undefined => {
   const name = platform === 'android' ? 'linux' : platform
   const triple = TRIPLES[`${name}-${arch}`]
   return triple === undefined
@@ -121,7 +110,7 @@ function targetOf(platform: NodeJS.Platform, arch: string): Target | undefined {
 }
 
 /** From a file somebody calls codex to the native binary behind it. */
-function follow(candidate: string, target: Target | undefined): { path: string } | { problem: string } {
+const follow = (candidate: string, target: Target | undefined): { path: string } | { problem: string } => {
   let real: string
   try {
     real = realpathSync(candidate)
@@ -129,55 +118,42 @@ function follow(candidate: string, target: Target | undefined): { path: string }
     return { problem: 'no such file' }
   }
   // npm's launcher is run through node and need not be executable itself.
-  if (!(isExecutableFile(real) || real.endsWith('.js'))) {
-    return { problem: 'not an executable file' }
-  }
+  if (!(isExecutableFile(real) || real.endsWith('.js'))) return { problem: 'not an executable file' }
   const launcher = launcherOf(real, candidate)
-  if (!launcher) {
-    return { path: real }
-  }
+  if (!launcher) return { path: real }
   const native = target && nativeOfLauncher(launcher, target)
   return native ? { path: native } : { problem: `npm launcher ${launcher} without a native binary for this platform` }
 }
 
 /** The npm launcher script, when `real` is it or is a package manager's shell shim for it; undefined for a binary or another script. */
-function launcherOf(real: string, candidate: string): string | undefined {
+const launcherOf = (real: string, candidate: string): string | undefined => {
   const head = readHead(real)
-  if (!head.startsWith('#!')) {
-    return real.endsWith('.js') ? real : undefined
-  }
-  if (/^#!.*\bnode\b/.test(head)) {
-    return real
-  }
+  if (!head.startsWith('#!')) return real.endsWith('.js') ? real : undefined
+  if (/^#!.*\bnode\b/.test(head)) return real
   const mentioned = /["'\s](?:\$basedir|\$\{basedir\})?([^"'\s$]*@openai\/codex\/bin\/codex\.js)/.exec(head)?.[1]
   return mentioned && resolve(dirname(candidate), mentioned.startsWith('/..') ? `.${mentioned}` : mentioned)
 }
 
-function nativeOfLauncher(launcher: string, target: Target): string | undefined {
+const nativeOfLauncher = (launcher: string, target: Target): string | undefined => {
   const packageRoot = dirname(dirname(launcher))
   return nativeInPackage(packageRoot, target) ?? searchUpward(packageRoot, target)
 }
 
-function searchUpward(from: string, target: Target): string | undefined {
+const searchUpward = (from: string, target: Target): string | undefined => {
   for (let folder = from; ; folder = dirname(folder)) {
     for (const name of [target.packageName, '@openai/codex']) {
       const native = nativeInPackage(join(folder, 'node_modules', ...name.split('/')), target)
-      if (native) {
-        return native
-      }
+      if (native) return native
     }
-    if (folder === dirname(folder)) {
-      return
-    }
+    if (folder === dirname(folder)) return
   }
 }
 
 /** Newer packages keep the binary in `bin/`; up to about 0.130 it was in `codex/`, at first in the launcher's own package. */
-function nativeInPackage(packageRoot: string, target: Target): string | undefined {
-  return ['bin', 'codex'].map((folder) => join(packageRoot, 'vendor', target.triple, folder, target.executable)).find(isExecutableFile)
-}
+const nativeInPackage = (packageRoot: string, target: Target): string | undefined =>
+  ['bin', 'codex'].map((folder) => join(packageRoot, 'vendor', target.triple, folder, target.executable)).find(isExecutableFile)
 
-function isExecutableFile(path: string): boolean {
+const isExecutableFile = (path: string): boolean => {
   try {
     accessSync(path, constants.X_OK)
     return statSync(path).isFile()
@@ -187,7 +163,7 @@ function isExecutableFile(path: string): boolean {
 }
 
 /** Start of a file as text; empty when it may be executed but not read, which only a binary can be. */
-function readHead(path: string): string {
+const readHead = (path: string): string => {
   try {
     const file = openSync(path, 'r')
     try {

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
+import { signalGroup } from '@codex-bridge/platform'
 import { boundToParent } from '../app-server/launch.ts'
-import { signalGroup } from '../app-server/process-identity.ts'
 
-export interface BoundedCommand {
+export type BoundedCommand = {
   /** Absolute path: no shell and no search. */
   binary: string
   args: readonly string[]
@@ -13,7 +13,7 @@ export interface BoundedCommand {
 }
 
 /** `code` is null when a signal ended the command. */
-export interface CommandEnd {
+export type CommandEnd = {
   code: number | null
   stdout: string
   stderr: string
@@ -32,7 +32,7 @@ const DRAIN_MS = 250
  * and it is told when this process dies.
  * @throws Error of the spawn: no such file, no such folder, no permission
  */
-export async function runBounded({ binary, args, cwd, env, timeoutMs }: BoundedCommand): Promise<CommandEnd> {
+export const runBounded = async ({ binary, args, cwd, env, timeoutMs }: BoundedCommand): Promise<CommandEnd> => {
   const bound = await boundToParent(binary, args)
   const child = spawn(bound.command, bound.args, { cwd, env: { ...env }, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   const output = { stdout: [] as Buffer[], stderr: [] as Buffer[] }

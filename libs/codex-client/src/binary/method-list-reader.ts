@@ -1,4 +1,4 @@
-import { isUnknownMethod } from '../protocol/resume-error.ts'
+import { isUnknownMethod } from '../protocol/codex-errors.ts'
 import type { RpcError } from '../rpc/rpc-errors.ts'
 import type { RpcPeer } from '../rpc/rpc-peer.ts'
 
@@ -12,18 +12,18 @@ const NO_METHOD = 'codex-bridge/methods'
  *   missing parameters would carry them out.
  * @throws RpcError for another refusal, RpcClosedError, RpcTimeoutError
  */
-export async function readMethods(peer: Pick<RpcPeer, 'request'>): Promise<ReadonlySet<string> | undefined> {
+export const readMethods = async (peer: Pick<RpcPeer, 'request'>): Promise<ReadonlySet<string> | undefined> => {
   try {
     await peer.request(NO_METHOD, {})
     return
   } catch (error) {
-    if (!isUnknownMethod(error)) throw error
+    if (!isUnknownMethod(error, NO_METHOD)) throw error
     return parseMethodList((error as RpcError).message)
   }
 }
 
 /** The methods named in ``unknown variant `x`, expected one of `a`, `b` ``. Undefined for a list that cannot be whole. */
-export function parseMethodList(message: string): ReadonlySet<string> | undefined {
+export const parseMethodList = (message: string): ReadonlySet<string> | undefined => {
   const list = /expected one of (.+)$/s.exec(message)?.[1] ?? ''
   const methods = new Set([...list.matchAll(/`([^`]+)`/g)].map(([, method]) => method as string))
   // Whatever a version can do, it can be initialised: without it this is the list of something else.

@@ -9,10 +9,10 @@ import type {
   PermissionsRequestApprovalResponse,
   ToolRequestUserInputParams,
   ToolRequestUserInputResponse,
-} from '../generated/index.ts'
+} from '../generated/approvals.ts'
 
-/** The five server requests a person decides on: method → what the server asks and what it wants back. */
-export interface ApprovalMethods {
+/** The five server requests a person decides on: what Codex asks, and the answer it expects. */
+export type ApprovalMethods = {
   'item/commandExecution/requestApproval': {
     params: CommandExecutionRequestApprovalParams
     result: CommandExecutionRequestApprovalResponse
@@ -25,15 +25,17 @@ export interface ApprovalMethods {
 
 export type ApprovalMethod = keyof ApprovalMethods
 
-const APPROVAL_METHODS: ReadonlySet<string> = new Set<ApprovalMethod>([
-  'item/commandExecution/requestApproval',
-  'item/fileChange/requestApproval',
-  'item/permissions/requestApproval',
-  'item/tool/requestUserInput',
-  'mcpServer/elicitation/request',
-])
+/** An answer to any of them. */
+export type ApprovalResult = ApprovalMethods[ApprovalMethod]['result']
+
+/** By method, the answer that grants nothing. */
+export const DECLINED: { readonly [M in ApprovalMethod]: ApprovalMethods[M]['result'] } = {
+  'item/commandExecution/requestApproval': { decision: 'decline' },
+  'item/fileChange/requestApproval': { decision: 'decline' },
+  'item/permissions/requestApproval': { permissions: {}, scope: 'turn' },
+  'item/tool/requestUserInput': { answers: {} },
+  'mcpServer/elicitation/request': { action: 'decline', content: null, _meta: null },
+}
 
 /** True when a server request of this method waits for a person. */
-export function isApprovalMethod(method: string): method is ApprovalMethod {
-  return APPROVAL_METHODS.has(method)
-}
+export const isApprovalMethod = (method: string): method is ApprovalMethod => Object.hasOwn(DECLINED, method)

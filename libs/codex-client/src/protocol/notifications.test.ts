@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { SERVER_NOTIFICATION_METHODS } from '../generated/methods.ts'
-import { isNotification, notificationKind } from './notifications.ts'
+import { notificationKind, readNotification } from './notifications.ts'
 
 describe('notificationKind', () => {
   it('finds exactly the deltas of the pinned version', () => {
@@ -31,10 +31,45 @@ describe('notificationKind', () => {
   })
 })
 
-describe('isNotification', () => {
-  it('narrows by name', () => {
-    const message = { method: 'turn/started', params: { threadId: 'T', turn: { id: 'U' } } as unknown }
-    expect(isNotification('turn/started', message) && message.params.turn.id).toBe('U')
-    expect(isNotification('turn/completed', message)).toBe(false)
+describe('readNotification', () => {
+  it.each([
+    ['turn/started', { turn: { id: 'u' } }],
+    ['turn/completed', { turn: { id: 'u', status: 'somethingNew', items: 'not loaded' } }],
+    ['item/started', { item: { id: 'i', type: 'somethingNew' } }],
+    ['item/completed', { item: { id: 'i', type: 'agentMessage', text: 'hello', addedLater: 1 } }],
+    ['serverRequest/resolved', { requestId: 0 }],
+    ['serverRequest/resolved', { requestId: 'r' }],
+    ['thread/tokenUsage/updated', { tokenUsage: {} }],
+    ['error', {}],
+  ])('reads %s of any version', (method, fields) => {
+    const params = { threadId: 't', ...fields }
+    expect(readNotification(method, params)).toEqual({ method, params })
+  })
+
+  it.each([
+    ['turn/started', { threadId: 't', turn: {} }],
+    ['turn/completed', { threadId: 't', turn: null }],
+    ['turn/completed', { turn: { id: 'u' } }],
+    ['item/started', { threadId: 't', item: { id: 'i' } }],
+    ['serverRequest/resolved', { threadId: 't', requestId: null }],
+    ['thread/tokenUsage/updated', { threadId: 't' }],
+    ['error', null],
+    ['brand/new', { threadId: 't' }],
+    ['constructor', { threadId: 't' }],
+  ])('leaves %s unread when it lacks what the bridge reads, or is not known', (method, params) => {
+    expect(readNotification(method, params)).toBeUndefined()
+  })
+
+  it('reads only methods of the pinned version', () => {
+    const params = { threadId: 't', turn: { id: 'u' }, item: { id: 'i', type: 'x' }, requestId: 1, tokenUsage: {} }
+    expect(SERVER_NOTIFICATION_METHODS.filter((method) => readNotification(method, params))).toEqual([
+      'error',
+      'item/completed',
+      'item/started',
+      'serverRequest/resolved',
+      'thread/tokenUsage/updated',
+      'turn/completed',
+      'turn/started',
+    ])
   })
 })

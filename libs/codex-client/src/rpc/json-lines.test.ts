@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { encodeJsonLine, JsonLineDecoder, type LineError } from './json-lines.ts'
 
-function decode(chunks: Iterable<Buffer>, maxLineBytes?: number) {
+const decode = (chunks: Iterable<Buffer>, maxLineBytes?: number) => {
   const values: unknown[] = []
   const errors: LineError[] = []
   const decoder = new JsonLineDecoder({

@@ -5,13 +5,13 @@ const NEWLINE = 0x0a
 const PREVIEW_BYTES = 200
 
 /** Why a line was dropped. `bytes` is the length of the whole line, `preview` its first characters. */
-export interface LineError {
+export type LineError = {
   kind: 'invalid_json' | 'line_too_long'
   bytes: number
   preview: string
 }
 
-export interface JsonLineDecoderOptions {
+export type JsonLineDecoderOptions = {
   /** One parsed line, in order of arrival. */
   onValue: (value: unknown) => void
   /** One dropped line. Decoding goes on with the next one. */
@@ -56,15 +56,11 @@ export class JsonLineDecoder {
 
   /** Ends the stream: a last line without newline counts as a line. */
   end(): void {
-    if (this.#bytes > 0 || this.#skipping) {
-      this.#finishLine()
-    }
+    if (this.#bytes > 0 || this.#skipping) this.#finishLine()
   }
 
   #append(part: Buffer): void {
-    if (part.length === 0) {
-      return
-    }
+    if (part.length === 0) return
     if (this.#skipping) {
       this.#skipping.bytes += part.length
       return
@@ -85,9 +81,7 @@ export class JsonLineDecoder {
     }
     const line = this.#take()
     const text = line.toString('utf8').trim()
-    if (text === '') {
-      return
-    }
+    if (text === '') return
     let value: unknown
     try {
       value = JSON.parse(text)
@@ -111,10 +105,8 @@ export class JsonLineDecoder {
  * One value as one line, newline included.
  * @throws TypeError for a value JSON cannot carry (undefined, a function, a cycle)
  */
-export function encodeJsonLine(value: unknown): string {
+export const encodeJsonLine = (value: unknown): string => {
   const text = JSON.stringify(value)
-  if (text === undefined) {
-    throw new TypeError('value has no JSON form')
-  }
+  if (text === undefined) throw new TypeError('value has no JSON form')
   return `${text}\n`
 }

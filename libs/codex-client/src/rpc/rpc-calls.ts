@@ -3,7 +3,7 @@ import { RPC_OVERLOADED, RpcClosedError, RpcError, RpcTimeoutError } from './rpc
 const BACKOFF_BASE_MS = 50
 const BACKOFF_MAX_MS = 2000
 
-export interface RequestOptions {
+export type RequestOptions = {
   /** Deadline in milliseconds from the call, queue time and retries included. Default 30 000 (see `RpcPeerOptions`). */
   timeoutMs?: number
   /** Gives up waiting; the promise rejects with the signal's reason. A request already written is not recalled. */
@@ -18,7 +18,7 @@ export interface RequestOptions {
 /** An answer to one of our requests, as read from the wire. */
 export type RpcAnswer = { result: unknown } | { error: { code: number; message: string; data?: unknown } }
 
-interface Call {
+type Call = {
   readonly method: string
   readonly params: unknown
   readonly timeoutMs: number
@@ -31,7 +31,7 @@ interface Call {
   retryTimer: NodeJS.Timeout | undefined
 }
 
-export interface RpcCallsOptions {
+export type RpcCallsOptions = {
   maxInFlight: number
   /** Source of jitter, in [0, 1). */
   random: () => number
@@ -87,9 +87,7 @@ export class RpcCalls {
         retries: 0,
         retryTimer: undefined,
         settle: (outcome) => {
-          if (!this.#all.delete(call)) {
-            return
-          }
+          if (!this.#all.delete(call)) return
           clearTimeout(deadline)
           signal?.removeEventListener('abort', onAbort)
           this.#remove(call)
@@ -114,13 +112,9 @@ export class RpcCalls {
    */
   answer(id: number, answer: RpcAnswer): 'taken' | 'late' | 'unknown' {
     const call = this.#inFlight.get(id)
-    if (!call) {
-      return Number.isInteger(id) && id >= 1 && id < this.#nextId ? 'late' : 'unknown'
-    }
+    if (!call) return Number.isInteger(id) && id >= 1 && id < this.#nextId ? 'late' : 'unknown'
     if ('error' in answer) {
-      if (!(answer.error.code === RPC_OVERLOADED && this.#retry(call))) {
-        call.settle({ error: new RpcError(call.method, answer.error) })
-      }
+      if (!(answer.error.code === RPC_OVERLOADED && this.#retry(call))) call.settle({ error: new RpcError(call.method, answer.error) })
       return 'taken'
     }
     try {
@@ -143,9 +137,7 @@ export class RpcCalls {
   #pump(): void {
     while (this.#inFlight.size < this.#options.maxInFlight) {
       const [call] = this.#queue
-      if (!call) {
-        return
-      }
+      if (!call) return
       this.#queue.delete(call)
       const id = this.#nextId
       this.#nextId += 1
@@ -153,9 +145,7 @@ export class RpcCalls {
       this.#inFlight.set(id, call)
       try {
         call.sent = this.#options.write({ id, method: call.method, params: call.params })
-        if (!call.sent) {
-          call.settle({ error: new RpcClosedError(call.method, false) })
-        }
+        if (!call.sent) call.settle({ error: new RpcClosedError(call.method, false) })
       } catch (error) {
         call.settle({ error })
       }
@@ -166,9 +156,7 @@ export class RpcCalls {
   #retry(call: Call): boolean {
     const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_BASE_MS * 2 ** call.retries)
     const delay = ceiling * (0.5 + this.#options.random() / 2)
-    if (performance.now() + delay >= call.deadlineAt) {
-      return false
-    }
+    if (performance.now() + delay >= call.deadlineAt) return false
     this.#remove(call)
     call.sent = false
     call.retries += 1

@@ -50,3 +50,14 @@ export class RpcClosedError extends Error {
     this.sent = sent
   }
 }
+
+/** The answer lacks a field that the bridge reads. What the request asked for was done. */
+export class RpcResultError extends Error {
+  override readonly name = 'RpcResultError'
+  readonly method: string
+
+  constructor(method: string) {
+    super(`codex answered ${method} in an unknown form`)
+    this.method = method
+  }
+}

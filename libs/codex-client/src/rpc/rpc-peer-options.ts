@@ -3,7 +3,7 @@ import type { Readable, Writable } from 'node:stream'
 /** Id of a server request. Numbers and strings are different ids, and unrelated to the ids of our own requests. */
 export type ServerRequestId = number | string
 
-export interface ServerRequestMessage {
+export type ServerRequestMessage = {
   id: ServerRequestId
   method: string
   params: unknown
@@ -13,13 +13,13 @@ export type NotificationHandler = (method: string, params: unknown, emittedAtMs:
 export type ServerRequestHandler = (request: ServerRequestMessage) => void
 
 /** Something on the wire, or in a handler, that the peer survived. `detail` is short text for a log. */
-export interface ProtocolError {
+export type ProtocolError = {
   kind: 'invalid_json' | 'line_too_long' | 'unknown_message' | 'unknown_response' | 'handler_failed' | 'stream_error'
   detail: string
   cause?: unknown
 }
 
-export interface RpcPeerOptions {
+export type RpcPeerOptions = {
   readable: Readable
   writable: Writable
   /** Deadline of a request that names none, in milliseconds. */
@@ -34,7 +34,7 @@ export interface RpcPeerOptions {
   random?: () => number
 }
 
-export interface RpcPeerStats {
+export type RpcPeerStats = {
   inFlight: number
   queued: number
   openServerRequests: number

@@ -4,7 +4,7 @@ import { RpcClosedError, RpcError, RpcTimeoutError } from './rpc-errors.ts'
 import { RpcPeer } from './rpc-peer.ts'
 import type { RpcPeerOptions } from './rpc-peer-options.ts'
 
-interface Sent {
+type Sent = {
   id?: number
   method?: string
   params?: unknown
@@ -12,7 +12,7 @@ interface Sent {
   error?: unknown
 }
 
-function connect(options: Partial<RpcPeerOptions> = {}) {
+const connect = (options: Partial<RpcPeerOptions> = {}) => {
   const readable = new PassThrough()
   const writable = new PassThrough()
   const sent: Sent[] = []

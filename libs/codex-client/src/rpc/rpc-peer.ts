@@ -1,7 +1,7 @@
-import type { CodexMethod, CodexParams, CodexResult } from '../protocol/methods.ts'
+import { type CodexMethod, type CodexParams, type CodexResult, isCodexResult } from '../protocol/methods.ts'
 import { encodeJsonLine, JsonLineDecoder } from './json-lines.ts'
 import { type RequestOptions, type RpcAnswer, RpcCalls } from './rpc-calls.ts'
-import { RPC_INTERNAL_ERROR, RPC_METHOD_NOT_FOUND, RpcClosedError } from './rpc-errors.ts'
+import { RPC_INTERNAL_ERROR, RPC_METHOD_NOT_FOUND, RpcClosedError, RpcResultError } from './rpc-errors.ts'
 import type {
   NotificationHandler,
   ProtocolError,
@@ -41,12 +41,8 @@ export class RpcPeer {
   constructor(options: RpcPeerOptions) {
     this.#options = options
     this.#requestHandler = options.onRequest
-    if (options.onNotification) {
-      this.#notificationHandlers.add(options.onNotification)
-    }
-    if (options.onClose) {
-      this.#closeHandlers.add(options.onClose)
-    }
+    if (options.onNotification) this.#notificationHandlers.add(options.onNotification)
+    if (options.onClose) this.#closeHandlers.add(options.onClose)
     this.#calls = new RpcCalls({
       maxInFlight: options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT,
       random: options.random ?? Math.random,
@@ -86,17 +82,20 @@ export class RpcPeer {
    * @throws RpcClosedError the connection is or got closed
    */
   request<R = unknown>(method: string, params: unknown, options: RequestOptions = {}): Promise<R> {
-    if (!this.#writable()) {
-      return Promise.reject(new RpcClosedError(method, false, this.#closeCause))
-    }
+    if (!this.#writable()) return Promise.reject(new RpcClosedError(method, false, this.#closeCause))
     const timeoutMs = options.timeoutMs ?? this.#options.defaultTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS
     // codex rejects a request without params, also where none are defined.
     return this.#calls.start(method, params ?? {}, timeoutMs, options) as Promise<R>
   }
 
-  /** {@link request} with the shapes of the pinned protocol version. */
-  call<M extends CodexMethod>(method: M, params: CodexParams<M>, options?: RequestOptions): Promise<CodexResult<M>> {
-    return this.request<CodexResult<M>>(method, params, options)
+  /**
+   * {@link request} with typed parameters and a checked result.
+   * @throws RpcResultError the answer lacks what the bridge reads of it
+   */
+  async call<M extends CodexMethod>(method: M, params: CodexParams<M>, options?: RequestOptions): Promise<CodexResult<M>> {
+    const result = await this.request(method, params, options)
+    if (!isCodexResult(method, result)) throw new RpcResultError(method)
+    return result
   }
 
   /** Sends a notification. False when the connection no longer takes any. */
@@ -142,9 +141,7 @@ export class RpcPeer {
 
   /** Stops reading and rejects every pending request. The streams are left to their owner. Idempotent. */
   close(cause?: unknown): void {
-    if (this.#closed) {
-      return
-    }
+    if (this.#closed) return
     this.#closed = true
     this.#closeCause = cause
     const { readable } = this.#options
@@ -185,25 +182,19 @@ export class RpcPeer {
 
   #write(message: object): boolean {
     const line = encodeJsonLine(message)
-    if (!this.#writable()) {
-      return false
-    }
+    if (!this.#writable()) return false
     this.#options.writable.write(line)
     return true
   }
 
   #respond(id: ServerRequestId, answer: RpcAnswer): boolean {
-    if (!(this.#serverRequests.has(id) && this.#write({ id, ...answer }))) {
-      return false
-    }
+    if (!(this.#serverRequests.has(id) && this.#write({ id, ...answer }))) return false
     this.#serverRequests.delete(id)
     return true
   }
 
   #onMessage(value: unknown): void {
-    if (this.#closed) {
-      return
-    }
+    if (this.#closed) return
     const message = typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
     const { id, method } = message
     if (typeof method === 'string' && (typeof id === 'number' || typeof id === 'string')) {
@@ -242,9 +233,7 @@ export class RpcPeer {
     const verdict = typeof id === 'number' && answer ? this.#calls.answer(id, answer) : 'unknown'
     if (verdict === 'late') {
       this.#lateResponses += 1
-    } else if (verdict === 'unknown') {
-      this.#report({ kind: 'unknown_response', detail: preview(message) })
-    }
+    } else if (verdict === 'unknown') this.#report({ kind: 'unknown_response', detail: preview(message) })
   }
 
   #guard(what: string, run: () => void): boolean {
@@ -267,15 +256,11 @@ export class RpcPeer {
   }
 }
 
-function readAnswer(message: Record<string, unknown>): RpcAnswer | undefined {
+const readAnswer = (message: Record<string, unknown>): RpcAnswer | undefined => {
   const { error } = message
-  if (error === undefined || error === null) {
-    return 'result' in message ? { result: message['result'] } : undefined
-  }
+  if (error === undefined || error === null) return 'result' in message ? { result: message['result'] } : undefined
   const { code, message: text, data } = error as Record<string, unknown>
   return { error: { code: typeof code === 'number' ? code : 0, message: typeof text === 'string' ? text : preview(error), data } }
 }
 
-function preview(value: unknown): string {
-  return JSON.stringify(value).slice(0, 200)
-}
+const preview = (value: unknown): string => JSON.stringify(value).slice(0, 200)

@@ -1,26 +1,25 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type CodexHomeOptions, codexUnderTest, createCodexHome, type ScriptedModel, startScriptedModel } from '@codex-bridge/testkit'
-import type { TurnCompletedNotification, TurnStartParams } from '../../src/generated/index.ts'
-import {
-  type AppServerOptions,
-  AppServerProcess,
-  type CodexNotification,
-  type CodexNotifications,
-  resolveCodexBinary,
-  type ServerRequestMessage,
-} from '../../src/index.ts'
+import { type AppServerOptions, AppServerProcess } from '../../src/app-server/app-server-process.ts'
+import { resolveCodexBinary } from '../../src/binary/binary-resolver.ts'
+import type { TurnStartParams } from '../../src/generated/requests.ts'
+import type { CodexNotifications, CodexTurn } from '../../src/protocol/notifications.ts'
+import type { ServerRequestMessage } from '../../src/rpc/rpc-peer-options.ts'
+
+/** The notifications that tests wait for. */
+type SeenNotifications = CodexNotifications & { 'item/agentMessage/delta': { delta: string } }
 
 /** The binary pinned in this repository, whatever else the machine has, unless the tests are to run with another. */
 export const binary = resolveCodexBinary({ env: codexUnderTest() }).path
 
-export interface RigOptions {
+export type FixtureOptions = {
   home?: Partial<CodexHomeOptions>
   server?: Partial<AppServerOptions>
 }
 
 /** A scripted model, a fresh home and workspace, and one app-server; remembers everything the server says. */
-export class CodexRig implements AsyncDisposable {
+export class CodexFixture implements AsyncDisposable {
   readonly model: ScriptedModel
   readonly home: string
   readonly workspace: string
@@ -31,7 +30,7 @@ export class CodexRig implements AsyncDisposable {
   readonly #waiters: Set<() => void>
 
   private constructor(
-    parts: Pick<CodexRig, 'model' | 'home' | 'workspace' | 'server' | 'messages' | 'requests'>,
+    parts: Pick<CodexFixture, 'model' | 'home' | 'workspace' | 'server' | 'messages' | 'requests'>,
     cleanups: (() => Promise<unknown>)[],
     waiters: Set<() => void>,
   ) {
@@ -45,12 +44,12 @@ export class CodexRig implements AsyncDisposable {
     this.#waiters = waiters
   }
 
-  static async start({ home: homeOptions, server: serverOptions }: RigOptions = {}): Promise<CodexRig> {
+  static async start({ home: homeOptions, server: serverOptions }: FixtureOptions = {}): Promise<CodexFixture> {
     const model = await startScriptedModel()
     const home = await createCodexHome({ baseUrl: model.baseUrl, ...homeOptions })
     // Not under /tmp: workspace-write may write there whatever the workspace is.
-    const workspace = await mkdtemp(join('/var/tmp', 'codex-rig-'))
-    const messages: CodexRig['messages'] = []
+    const workspace = await mkdtemp(join('/var/tmp', 'codex-fixture-'))
+    const messages: CodexFixture['messages'] = []
     const requests: ServerRequestMessage[] = []
     const waiters = new Set<() => void>()
     const wake = () => {
@@ -77,7 +76,7 @@ export class CodexRig implements AsyncDisposable {
       ...serverOptions,
     })
     const removeWorkspace = () => rm(workspace, { recursive: true, force: true })
-    return new CodexRig(
+    return new CodexFixture(
       { model, home: home.path, workspace, server, messages, requests },
       [() => server.stop(), () => model.close(), home.cleanup, removeWorkspace],
       waiters,
@@ -99,23 +98,23 @@ export class CodexRig implements AsyncDisposable {
   }
 
   /** The turn with this id as its completion tells it. */
-  async turnEnd(turnId: string): Promise<TurnCompletedNotification['turn']> {
+  async turnEnd(turnId: string): Promise<CodexTurn> {
     return (await this.seen('turn/completed', ({ turn }) => turn.id === turnId)).turn
   }
 
-  async runTurn(threadId: string, text: string): Promise<TurnCompletedNotification['turn']> {
+  async runTurn(threadId: string, text: string): Promise<CodexTurn> {
     return this.turnEnd(await this.startTurn(threadId, text))
   }
 
   /** The first notification, past or future, that fits. */
-  seen<N extends CodexNotification>(
+  seen<N extends keyof SeenNotifications>(
     method: N,
-    fits: (params: CodexNotifications[N]) => boolean = () => true,
-  ): Promise<CodexNotifications[N]> {
+    fits: (params: SeenNotifications[N]) => boolean = () => true,
+  ): Promise<SeenNotifications[N]> {
     return this.#eventually(method, () =>
       this.messages
         .filter((message) => message.method === method)
-        .map(({ params }) => params as CodexNotifications[N])
+        .map(({ params }) => params as SeenNotifications[N])
         .find(fits),
     )
   }

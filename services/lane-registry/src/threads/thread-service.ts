@@ -1,4 +1,5 @@
 import { type Bus, NoRespondersError } from '@codex-bridge/bus'
+import { isUnknownMethod } from '@codex-bridge/codex-client'
 import {
   BridgeError,
   Codex,
@@ -16,7 +17,7 @@ import type { LaneAggregates } from '../lanes/lane-view.ts'
 import type { LaneProjector } from '../projection/lane-projector.ts'
 import type { SessionClient } from '../sessions/session-client.ts'
 import { CommandMemory } from './command-memory.ts'
-import { hasNoTurnsYet, isLegacyThread, isUnknownTo, legacyThread, threadError } from './thread-errors.ts'
+import { hasNoTurnsYet, isLegacyThread, legacyThread, threadError } from './thread-errors.ts'
 import { type Lineage, ThreadLineage, type ThreadPage } from './thread-lineage.ts'
 import { type ActiveThread, type CodexThread, isArchived, rankActive, surfaceOf } from './thread-ranking.ts'
 import type { ThreadFacts } from './thread-snapshot.ts'
@@ -177,7 +178,7 @@ export class ThreadService {
     try {
       return { ...((await this.call('thread/revert', { threadId, beforeTurnId: oldest.id })) as Params), droppedTurns }
     } catch (error) {
-      if (!isLegacyThread(error) && !isUnknownTo(error, 'thread/revert')) throw error
+      if (!isLegacyThread(error) && !isUnknownMethod(error, 'thread/revert')) throw error
       return { ...(await this.#rollBackInPlace(threadId, droppedTurns, oldest.id)), droppedTurns }
     }
   }
@@ -187,7 +188,7 @@ export class ThreadService {
     try {
       return (await this.call('thread/rollback', { threadId, numTurns })) as Params
     } catch (error) {
-      throw isUnknownTo(error, 'thread/rollback') ? legacyThread(threadId, beforeTurnId) : error
+      throw isUnknownMethod(error, 'thread/rollback') ? legacyThread(threadId, beforeTurnId) : error
     }
   }
 
