@@ -1,6 +1,6 @@
+import type { AskForApproval, SandboxMode } from '@codex-bridge/codex-client'
 import { serviceEnvironment } from '@codex-bridge/service-kit'
 import { type Static, Type } from 'typebox'
-import type { TakeoverSettings } from './threads/thread-loader.ts'
 
 /** Environment of the session-runner. CODEX_BIN is read by the binary resolver. */
 export const RunnerConfig = Type.Object({
@@ -75,7 +75,9 @@ export const RunnerConfig = Type.Object({
 })
 export type RunnerConfig = Static<typeof RunnerConfig>
 
-/** The settings of a thread that is taken over. */
+/** Settings of a thread that is taken over from another program. */
+export type TakeoverSettings = { approvalPolicy: AskForApproval; sandbox: SandboxMode }
+
 export const takeoverSettings = (config: RunnerConfig): TakeoverSettings => ({
   approvalPolicy: config.BRIDGE_TAKEOVER_APPROVAL_POLICY,
   sandbox: config.BRIDGE_TAKEOVER_SANDBOX,

@@ -1,101 +1,58 @@
-import { mkdirSync } from 'node:fs'
-import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  AggregateStore,
-  type Bus,
-  type EventLog,
-  LEASE_TTL_MS,
-  type Lease,
-  type LeaseTable,
-  OwnedAggregate,
-  publishDelta,
-  readLatest,
-  serveLane,
-} from '@codex-bridge/bus'
+import { AggregateStore, LEASE_TTL_MS, type Lease, OwnedAggregate, readLatest } from '@codex-bridge/bus'
 import {
   type Approval,
   BridgeError,
   type BridgeEvent,
   type LaneState,
   type RequestOf,
-  type RunnerInfo,
   type Runners,
   type SessionReply,
   type SessionState,
-  Sessions,
   type StatusReason,
   subjects,
 } from '@codex-bridge/contracts'
-import { hostIdentity, isProvablyDead, type Logger, logServed, stampEvent } from '@codex-bridge/service-kit'
-import type { AppServerLauncher } from './codex/app-server-launcher.ts'
-import type { CodexProbe } from './codex/codex-probe.ts'
-import { type RunnerConfig, takeoverSettings } from './config.ts'
-import type { ProcessScanner } from './host/process-scanner.ts'
-import { LaneSession } from './sessions/lane-session.ts'
+import { SingleFlight } from '@codex-bridge/platform'
+import { stampEvent } from '@codex-bridge/service-kit'
+import { endLeftover } from './host/leftover-process.ts'
+import type { RunnerContext } from './runner-context.ts'
+import type { HeldSessions } from './sessions/held-sessions.ts'
+import { LaneSession, type SessionEnd } from './sessions/lane-session.ts'
 import { claimed, settleLoss, stopped } from './sessions/session-decider.ts'
 import { sessionOf } from './sessions/session-state.ts'
 import { SessionStore } from './sessions/session-store.ts'
-import type { OriginatorReader } from './threads/originator-reader.ts'
-import { type WorkspacePolicy, workspaceError } from './workspace/workspace-policy.ts'
+import { chooseWorkspace } from './workspace/session-workspace.ts'
 
-export type RunnerOptions = {
-  bus: Bus
-  log: EventLog
-  leases: LeaseTable
-  launcher: AppServerLauncher
-  probe: CodexProbe
-  sight: ProcessScanner
-  originators: OriginatorReader
-  workspaces: WorkspacePolicy
-  config: RunnerConfig
-  runnerId: string
-  logger: Logger
-}
-
-/** Losses of one lane within this time that end its automatic recovery. */
-const LOSSES_BEARABLE = 3
+/** Losses of one lane within the window after which it is no longer recovered automatically. */
+const MAX_LOSSES = 3
 const LOSS_WINDOW_MS = 10 * 60_000
 
+/** How long another owner's lease is waited for: until it expires, and a little longer. */
+const LEASE_WAIT_MS = LEASE_TTL_MS + 2000
 const LEASE_RETRY_MS = 250
 const IDLE_CHECK_MS = 5000
 
 const RUNNER_GONE: StatusReason = { code: 'runner_gone', message: 'The session-runner that held the lane ended' }
 
-/** Holds sessions: takes lanes, brings lost ones back, gives idle ones up. */
+type Purpose = 'start' | 'recover'
+
+/** Takes lanes: acquires their leases, brings lost sessions back, and releases idle ones. */
 export class Runner {
-  readonly #options: RunnerOptions
+  readonly #context: RunnerContext
+  readonly #held: HeldSessions
   readonly #store: AggregateStore<SessionState>
-  readonly #held = new Map<string, LaneSession>()
-  readonly #claiming = new Map<string, Promise<SessionReply>>()
+  readonly #claiming = new SingleFlight<string, SessionReply>()
   readonly #losses = new Map<string, number[]>()
   readonly #ending = new AbortController()
-  readonly #host = hostIdentity()
   #idleTimer: NodeJS.Timeout | undefined
 
-  constructor(options: RunnerOptions) {
-    this.#options = options
-    this.#store = new AggregateStore<SessionState>(options.log, 'session', stampEvent)
+  constructor(context: RunnerContext, held: HeldSessions) {
+    this.#context = context
+    this.#held = held
+    this.#store = new AggregateStore<SessionState>(context.log, 'session', stampEvent)
   }
 
-  /** Threads that processes of this runner surely have loaded now. */
-  loadedThreads(): string[] {
-    return [...this.#held.values()].flatMap(({ loadedThreadId }) => loadedThreadId ?? [])
-  }
-
-  describe(): RunnerInfo {
-    const { runnerId, launcher, probe, config } = this.#options
-    return {
-      runnerId,
-      codexHome: launcher.codexHome,
-      ...probe.findings,
-      codexVersions: launcher.versions(probe.findings.codexVersion),
-      sessions: this.#held.size,
-      capacity: config.BRIDGE_RUNNER_CAPACITY,
-    }
-  }
-
-  /** Takes a lane and brings its session up; the live one is answered as it is. @throws BridgeError */
+  /** Takes a lane and starts its session; a live session is answered as it is. @throws BridgeError */
   claim({ lane }: RequestOf<typeof Runners.claim>): Promise<SessionReply> {
     return this.#take(lane, 'start')
   }
@@ -105,13 +62,13 @@ export class Runner {
     return this.#take(lane, 'recover')
   }
 
-  /** Brings back what an earlier run of this runner held. Called once at start, before new lanes are taken. */
+  /** Recovers the sessions that an earlier run of this runner held. Called once at start, before new lanes are taken. */
   async recoverOwn(): Promise<void> {
-    const { bus, log, runnerId, logger, config } = this.#options
-    const idle = config.BRIDGE_IDLE_HIBERNATE_SEC
-    if (idle > 0) this.#idleTimer = setInterval(() => this.#hibernateIdle(idle * 1000), Math.min(IDLE_CHECK_MS, idle * 500))
+    const { bus, log, runnerId, logger, config } = this.#context
+    const idleMs = config.BRIDGE_IDLE_HIBERNATE_SEC * 1000
+    if (idleMs > 0) this.#idleTimer = setInterval(() => this.#hibernateIdle(idleMs), Math.min(IDLE_CHECK_MS, idleMs / 2))
     const sessions = (await readLatest(bus, subjects.aggregateEvents('session'))).map(({ state }) => state as unknown as SessionState)
-    const mine = sessions.filter((session) => session.runnerId === runnerId && (session.phase === 'live' || session.phase === 'claimed'))
+    const mine = sessions.filter((session) => session.runnerId === runnerId && wasLive(session))
     await Promise.all(
       mine.map(async ({ laneId }) => {
         try {
@@ -130,73 +87,45 @@ export class Runner {
     this.#held.get(event.laneId)?.deliver(event.payload['approval'] as Approval)
   }
 
-  /** Puts every session to sleep and takes no more. */
+  /** Hibernates every session and takes no more. */
   async stop(): Promise<void> {
     clearInterval(this.#idleTimer)
-    await Promise.allSettled([...this.#claiming.values()])
-    await Promise.allSettled([...this.#held.values()].map((session) => session.hibernate('shutdown')))
+    await Promise.allSettled(this.#claiming.pending())
+    await Promise.allSettled(this.#held.all().map((session) => session.hibernate('shutdown')))
     this.#ending.abort()
   }
 
-  #take(lane: LaneState, purpose: 'start' | 'recover'): Promise<SessionReply> {
-    const held = this.#held.get(lane.laneId)
-    if (held) return Promise.resolve(held.reply())
-    const underWay = this.#claiming.get(lane.laneId)
-    if (underWay) return underWay
-    if (this.#held.size + this.#claiming.size >= this.#options.config.BRIDGE_RUNNER_CAPACITY) {
-      return Promise.reject(new BridgeError('no_runner', `Runner ${this.#options.runnerId} is full`))
-    }
-    const run = this.#open(lane, purpose).finally(() => this.#claiming.delete(lane.laneId))
-    this.#claiming.set(lane.laneId, run)
-    return run
+  async #take(lane: LaneState, purpose: Purpose): Promise<SessionReply> {
+    const { laneId } = lane
+    const held = this.#held.get(laneId)
+    if (held) return held.reply()
+    const { runnerId, config } = this.#context
+    const isFull = this.#held.size + this.#claiming.size >= config.BRIDGE_RUNNER_CAPACITY
+    if (isFull && !this.#claiming.has(laneId)) throw new BridgeError('no_runner', `Runner ${runnerId} is full`)
+    return await this.#claiming.run(laneId, () => this.#open(lane, purpose))
   }
 
-  async #open(lane: LaneState, purpose: 'start' | 'recover'): Promise<SessionReply> {
-    const { logger, config, launcher, runnerId, bus, sight, originators, workspaces } = this.#options
+  async #open(lane: LaneState, purpose: Purpose): Promise<SessionReply> {
+    const { logger, config, launcher, runnerId } = this.#context
     const { laneId } = lane
     let session: LaneSession | undefined
-    const fence = () => void session?.fence()
-    const onFenced = (fault?: unknown) => (fault === undefined ? fence() : session?.giveUp(fault))
-    const lease = await this.#acquire(laneId, fence)
+    const lease = await this.#acquire(laneId, () => void session?.fence())
     try {
-      const version = await this.#store.load(laneId)
-      const owned = new OwnedAggregate(this.#store, version, { patienceMs: Number.POSITIVE_INFINITY, signal: this.#ending.signal })
-      const record = new SessionStore(owned, sessionOf(lane, version.state), onFenced)
-      this.#endLeftover(record.state)
-      const lost = record.state.phase === 'live' || record.state.phase === 'claimed'
-      while (await record.append((state) => settleLoss(state, RUNNER_GONE)));
+      const store = await this.#openStore(lane, (fault) => (fault === undefined ? void session?.fence() : session?.giveUp(fault)))
+      endLeftover(store.state, logger)
+      const lost = wasLive(store.state)
+      while (await store.append((state) => settleLoss(state, RUNNER_GONE)));
       if (purpose === 'recover' && config.BRIDGE_RECOVERY === 'stop') {
         await lease.release()
-        return { session: record.state, thread: null, seq: record.seq }
+        return { session: store.state, thread: null, seq: store.seq }
       }
-      const epoch = Math.max(lease.epoch, record.state.epoch + 1)
-      await record.append((state) => claimed(state, { epoch, runnerId, home: launcher.codexHome }, purpose))
-      const cwd = await this.#workspace(lane, record)
-      session = new LaneSession({
-        lane,
-        lease,
-        record,
-        cwd,
-        logger,
-        host: this.#host,
-        rpcTimeoutMs: config.BRIDGE_RPC_TIMEOUT_MS,
-        readinessRetryMs: config.BRIDGE_READINESS_RETRY_MS,
-        threads: {
-          takeover: takeoverSettings(config),
-          holderOf: (threadId) => sight.holderOf(threadId),
-          // The lane's own folder was checked, and a scratch folder is the bridge's own.
-          assertAllowed: (folder) => (folder === cwd ? undefined : workspaces.assertAllowed(folder)),
-        },
-        watchdog: { stallMs: config.BRIDGE_TURN_STALL_SEC * 1000, retryMs: config.BRIDGE_TURN_RETRY_SEC * 1000 },
-        originators,
-        verificationTimeoutMs: config.BRIDGE_VERIFICATION_TIMEOUT_SEC * 1000,
-        launch: (peer) => launcher.start(cwd, peer),
-        publishDelta: (delta) => publishDelta(bus, laneId, { laneId, ...delta }),
-        serve: (live) => this.#serve(live),
-        onEnded: (ended, how) => this.#ended(ended, how),
-      })
+      const epoch = Math.max(lease.epoch, store.state.epoch + 1)
+      await store.append((state) => claimed(state, { epoch, runnerId, home: launcher.codexHome }, purpose))
+      const cwd = await chooseWorkspace(this.#context, lane, store)
+      session = new LaneSession({ runner: this.#context, lane, lease, store, cwd })
+      void this.#releaseAtEnd(session)
       await session.start(purpose === 'recover' || lost)
-      this.#held.set(laneId, session)
+      this.#held.add(session)
       logger.info({ laneId, epoch, purpose }, 'session live')
       return session.reply()
     } catch (error) {
@@ -205,96 +134,56 @@ export class Runner {
     }
   }
 
+  /** @param onFenced see SessionStore */
+  async #openStore(lane: LaneState, onFenced: (fault?: unknown) => void): Promise<SessionStore> {
+    const version = await this.#store.load(lane.laneId)
+    const append = { patienceMs: Number.POSITIVE_INFINITY, signal: this.#ending.signal }
+    return new SessionStore(new OwnedAggregate(this.#store, version, append), sessionOf(lane, version.state), onFenced)
+  }
+
   async #acquire(laneId: string, onLost: () => void): Promise<Lease> {
-    const deadline = Date.now() + LEASE_TTL_MS + 2000
-    for (;;) {
-      const lease = await this.#options.leases.acquire(`lane.${laneId}`, onLost)
+    for (const deadline = Date.now() + LEASE_WAIT_MS; ; await sleep(LEASE_RETRY_MS)) {
+      const lease = await this.#context.leases.acquire(`lane.${laneId}`, onLost)
       if (lease) return lease
       if (Date.now() > deadline || this.#ending.signal.aborted) throw new BridgeError('conflict', 'Another runner holds the lane')
-      await sleep(LEASE_RETRY_MS)
     }
   }
 
-  /** A process the log still names and that is provably the same one: it must not go on beside its successor. */
-  #endLeftover({ process: leftover }: SessionState): void {
-    if (!leftover || leftover.host !== this.#host || isProvablyDead(leftover)) return
-    try {
-      process.kill(-leftover.pid, 'SIGKILL')
-      this.#options.logger.warn({ pid: leftover.pid }, 'ended a leftover app-server')
-    } catch {
-      // Gone in the meantime.
-    }
+  async #releaseAtEnd(session: LaneSession): Promise<void> {
+    const how: SessionEnd = await session.ended
+    const { lane, lease } = session.context
+    this.#held.remove(session)
+    void lease.release()
+    if (how !== 'lost' || this.#context.config.BRIDGE_RECOVERY === 'stop' || this.#ending.signal.aborted) return
+    await this.#afterLoss(lane)
   }
 
-  /** The folder a lane works in: its worktree or repository, else a scratch folder of its own. */
-  async #workspace(lane: LaneState, record: SessionStore): Promise<string> {
-    const wanted = lane.worktreePath ?? lane.repoRoot
-    if (wanted === null) {
-      const scratch = resolve(join(this.#options.config.BRIDGE_DATA_DIR, 'workspaces', lane.laneId))
-      mkdirSync(scratch, { recursive: true })
-      return scratch
-    }
-    for (const path of [lane.repoRoot, lane.worktreePath]) {
-      const problem = path === null ? undefined : this.#options.workspaces.check(path)
-      if (!problem) continue
-      await record.append((state) => stopped(state, 'start_failed', problem))
-      throw workspaceError(problem)
-    }
-    return wanted
-  }
-
-  #serve(session: LaneSession) {
-    const { bus, logger } = this.#options
-    return serveLane(
-      bus,
-      session.laneId,
-      Sessions,
-      {
-        status: () => session.reply(),
-        prompt: (request) => session.prompt(request),
-        steer: (request) => session.steer(request),
-        interrupt: (request) => session.interrupt(request),
-        stop: (request) => session.stop(request),
-        call: (request) => session.call(request),
-      },
-      { observe: logServed(logger) },
-    )
-  }
-
-  #ended(session: LaneSession, how: 'stopped' | 'lost' | 'fenced'): void {
-    const { laneId, lane } = session
-    if (this.#held.get(laneId) === session) this.#held.delete(laneId)
-    void session.lease.release()
-    if (how !== 'lost' || this.#options.config.BRIDGE_RECOVERY === 'stop' || this.#ending.signal.aborted) return
-    void this.#afterLoss(lane)
-  }
-
-  /** Resumes after a loss, unless losses have become the rule. */
+  /** Resumes after a loss, unless the lane keeps being lost. */
   async #afterLoss(lane: LaneState): Promise<void> {
-    const { logger } = this.#options
+    const { laneId } = lane
     const since = Date.now() - LOSS_WINDOW_MS
-    const losses = [...(this.#losses.get(lane.laneId) ?? []).filter((at) => at > since), Date.now()]
-    this.#losses.set(lane.laneId, losses)
+    const losses = [...(this.#losses.get(laneId) ?? []).filter((at) => at > since), Date.now()]
+    this.#losses.set(laneId, losses)
     try {
-      if (losses.length <= LOSSES_BEARABLE) await this.#take(lane, 'recover')
+      if (losses.length <= MAX_LOSSES) await this.#take(lane, 'recover')
       else {
         const reason: StatusReason = {
           code: 'crash_loop',
           message: `Lost ${losses.length} times within ${LOSS_WINDOW_MS / 60_000} minutes; start it again by hand`,
         }
-        await this.#store.transact(lane.laneId, ({ state }) =>
-          state?.phase === 'lost' ? stopped(state, 'start_failed', reason) : undefined,
-        )
+        await this.#store.transact(laneId, ({ state }) => (state?.phase === 'lost' ? stopped(state, 'start_failed', reason) : undefined))
       }
     } catch (error) {
-      logger.error({ laneId: lane.laneId, err: error }, 'lost session not recovered')
+      this.#context.logger.error({ laneId, err: error }, 'lost session not recovered')
     }
   }
 
   #hibernateIdle(limitMs: number): void {
-    for (const session of this.#held.values()) {
-      if (session.idleMs() > limitMs)
-        void session.hibernate('idle').catch((error: unknown) => this.#options.logger.warn({ err: error }, 'hibernation'))
+    for (const session of this.#held.all()) {
+      if (session.idleMs() <= limitMs) continue
+      void session.hibernate('idle').catch((error: unknown) => session.context.log.warn({ err: error }, 'idle session not hibernated'))
     }
   }
 }
+
+const wasLive = ({ phase }: SessionState): boolean => phase === 'live' || phase === 'claimed'

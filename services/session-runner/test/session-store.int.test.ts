@@ -5,11 +5,11 @@ import { type NatsServer, startNats, waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { forwarded } from '../src/sessions/session-decider.ts'
 import { SessionStore } from '../src/sessions/session-store.ts'
-import { sessionState } from './session-samples.ts'
+import { sessionState } from './session-builders.ts'
 
 let server: NatsServer
 let bus: Bus
-let record: SessionStore
+let store: SessionStore
 let faults: unknown[]
 let laneId = ''
 let lanes = 0
@@ -27,13 +27,13 @@ beforeEach(async () => {
   lanes += 1
   laneId = `lane-${lanes}`
   faults = []
-  const store = new AggregateStore<SessionState>(new EventLog(bus), 'session', stampEvent)
-  record = new SessionStore(new OwnedAggregate(store, await store.load(laneId), {}), sessionState({ laneId }), (fault) =>
+  const aggregates = new AggregateStore<SessionState>(new EventLog(bus), 'session', stampEvent)
+  store = new SessionStore(new OwnedAggregate(aggregates, await aggregates.load(laneId), {}), sessionState({ laneId }), (fault) =>
     faults.push(fault),
   )
 })
 
-const told = (name: string) => (state: SessionState) => forwarded(state, 'lane.error.notification', 'error', { name })
+const fact = (name: string) => (state: SessionState) => forwarded(state, 'lane.error.notification', 'error', { name })
 
 const stored = async () => {
   const names: unknown[] = []
@@ -45,51 +45,61 @@ const stored = async () => {
   return names
 }
 
-it('stores what yields behind everything asked for meanwhile, in its own order, and is settled only then', async () => {
-  record.appendLater(told('a'))
-  record.appendLowPriority(told('y1'))
-  record.appendLater(told('b'))
-  record.appendLowPriority(told('y2'))
-  const last = record.append(told('c'))
+it('stores low-priority events after everything else, in their own order, and is settled only then', async () => {
+  store.appendLater(fact('a'))
+  store.appendLowPriority(fact('y1'))
+  store.appendLater(fact('b'))
+  store.appendLowPriority(fact('y2'))
+  const last = store.append(fact('c'))
   expect((await last)?.payload['params']).toEqual({ name: 'c' })
-  await record.settled()
+  await store.settled()
   expect(await stored()).toEqual(['a', 'b', 'c', 'y1', 'y2'])
-  record.appendLowPriority(told('y3'))
-  await record.settled()
+  store.appendLowPriority(fact('y3'))
+  await store.settled()
   expect((await readLatest(bus, subjects.event(laneId, 'session')))[0]?.payload['params']).toEqual({ name: 'y3' })
 })
 
-it('lets nothing yield for ever: of more than fifty, the oldest take their turns while others are still being stored', async () => {
+it('does not defer without limit: beyond fifty deferred events, the oldest are stored among the others', async () => {
   let flowing = true
   const flow = async () => {
-    while (flowing) await record.append(told('n'))
+    while (flowing) await store.append(fact('n'))
   }
   const flows = [flow(), flow(), flow()]
   let taken = 0
   for (let index = 0; index < 60; index += 1) {
-    record.appendLowPriority((state) => {
+    store.appendLowPriority((state) => {
       taken += 1
-      return told(`y${index}`)(state)
+      return fact(`y${index}`)(state)
     })
   }
-  await waitFor(() => taken >= 10, { timeoutMs: 10_000, describe: 'ten that yielded' })
+  await waitFor(() => taken >= 10, { timeoutMs: 10_000, describe: 'ten deferred events stored' })
   expect(taken).toBe(10)
   flowing = false
   await Promise.all(flows)
-  await record.settled()
+  await store.settled()
   expect((await stored()).filter((name) => name !== 'n')).toEqual(Array.from({ length: 60 }, (_, index) => `y${index}`))
 })
 
-it('hands over what goes wrong with a fact nobody waits for, and goes on', async () => {
-  const fault = new TypeError('a fault of ours')
-  record.appendLater(() => {
+it('reports a failure of a fact that nobody waits for, and continues', async () => {
+  const fault = new TypeError('internal fault')
+  store.appendLater(() => {
     throw fault
   })
-  record.appendLowPriority(() => {
+  store.appendLowPriority(() => {
     throw fault
   })
-  record.appendLater(told('next'))
-  await record.settled()
+  store.appendLater(fact('next'))
+  await store.settled()
   expect(faults).toEqual([fault, fault])
   expect(await stored()).toEqual(['next'])
+})
+
+it('drops facts that nobody waits for once it is closed', async () => {
+  store.appendLater(fact('before'))
+  store.close()
+  store.appendLater(fact('late'))
+  store.appendLowPriority(fact('later'))
+  await store.append(fact('waited for'))
+  await store.settled()
+  expect(await stored()).toEqual(['before', 'waited for'])
 })

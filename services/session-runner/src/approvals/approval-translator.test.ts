@@ -1,3 +1,4 @@
+import type { ThreadItem } from '@codex-bridge/codex-client'
 import type { ApprovalKind, Decision } from '@codex-bridge/contracts'
 import { APPROVAL_KINDS } from '@codex-bridge/contracts'
 import fc from 'fast-check'
@@ -7,13 +8,13 @@ import { translateDecision, translateRequest } from './approval-translator.ts'
 const context = { threadId: 'thread-1', turnId: 'turn-1', itemId: 'item-1' }
 const none = () => undefined
 
-describe('requests of Codex', () => {
+describe('translateRequest', () => {
   it.each<[string, Record<string, unknown>, ApprovalKind, string]>([
     ['item/commandExecution/requestApproval', { command: 'rm -r x', cwd: '/w' }, 'command', 'Run rm -r x'],
     ['item/commandExecution/requestApproval', { command: 'ls', reason: 'to look' }, 'command', 'to look'],
     ['item/commandExecution/requestApproval', {}, 'command', 'Run a command'],
     ['item/fileChange/requestApproval', {}, 'file_change', 'Change files'],
-    ['item/permissions/requestApproval', { permissions: {} }, 'permissions', 'More permissions are asked for'],
+    ['item/permissions/requestApproval', { permissions: {} }, 'permissions', 'Codex asks for more permissions'],
     [
       'item/tool/requestUserInput',
       {
@@ -37,17 +38,18 @@ describe('requests of Codex', () => {
     expect(translated?.availableDecisions).toContain('deny')
   })
 
-  it('a file change is shown with the changes of its item', () => {
+  it('adds the changes of its item to a file change', () => {
     const changes = [
       { path: 'a.txt', diff: '+x' },
       { path: 'b.txt', diff: '-y' },
     ]
-    const translated = translateRequest('item/fileChange/requestApproval', context, (id) => (id === 'item-1' ? { changes } : undefined))
+    const change = { id: 'item-1', type: 'fileChange', changes } as ThreadItem
+    const translated = translateRequest('item/fileChange/requestApproval', context, (id) => (id === 'item-1' ? change : undefined))
     expect(translated?.request['changes']).toEqual(changes)
     expect(translated?.reason).toBe('Change a.txt, b.txt')
   })
 
-  it('parts that are missing or of another type are null, not a fault', () => {
+  it('makes fields that are missing or of another type null', () => {
     const translated = translateRequest('item/commandExecution/requestApproval', { threadId: 7, turnId: null, itemId: '' }, none)
     expect(translated).toMatchObject({ threadId: '', turnId: null, itemId: null })
   })
@@ -89,7 +91,7 @@ const full = (decision: Decision['decision'], scope?: 'once' | 'session'): Decis
   content: { user: 'u' },
 })
 
-describe('decisions', () => {
+describe('translateDecision', () => {
   it.each<[ApprovalKind, Decision, Record<string, unknown>]>([
     ['command', full('approve'), { decision: 'accept' }],
     ['command', full('approve', 'once'), { decision: 'accept' }],
@@ -116,12 +118,12 @@ describe('decisions', () => {
     expect(translateDecision(kind, decision, REQUEST)).toEqual(answer)
   })
 
-  it('the table leaves no kind out, and approving allows something in each', () => {
+  it('allows something for an approval of every kind', () => {
     for (const kind of APPROVAL_KINDS.filter((name) => name !== 'manual'))
       expect(allows(kind, translateDecision(kind, full('approve'), REQUEST)), kind).toBe(true)
   })
 
-  it('nothing but a clear approval ever allows anything', () => {
+  it('allows nothing without a clear approval', () => {
     const words = fc.oneof(
       fc.constantFrom('deny', 'cancel', 'Approve', 'approved', 'accept', 'yes', '', 'approve ', null, true, 1),
       fc.string(),
@@ -135,14 +137,14 @@ describe('decisions', () => {
     )
   })
 
-  it('a kind nobody knows is never accepted, also when it is approved', () => {
+  it('never accepts an unknown kind, even if it is approved', () => {
     for (const kind of ['manual', 'teleport', ''] as ApprovalKind[])
       expect(translateDecision(kind, full('approve'), REQUEST)).toEqual({ decision: 'decline' })
   })
 
-  it('permissions that were cut away or never asked for are not granted', () => {
+  it('does not grant permissions that were cut from the stored request or never asked for', () => {
     for (const request of [{}, { permissions: null }, { truncated: true }]) {
-      expect(translateDecision('permissions', full('approve'), request)['permissions']).toEqual({})
+      expect(translateDecision('permissions', full('approve'), request)).toMatchObject({ permissions: {} })
     }
   })
 })

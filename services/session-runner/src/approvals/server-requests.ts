@@ -1,88 +1,69 @@
-import type { RpcPeer } from '@codex-bridge/codex-client'
-import { type Approval, notificationEventType, type SessionState } from '@codex-bridge/contracts'
+import { type JsonObject, RPC_METHOD_NOT_FOUND } from '@codex-bridge/codex-client'
+import { type Approval, notificationEventType } from '@codex-bridge/contracts'
 import { newId } from '@codex-bridge/service-kit'
+import type { SessionContext } from '../sessions/session-context.ts'
 import { forwarded, requestAnswered, requestClosed, requestRaised } from '../sessions/session-decider.ts'
-import type { SessionStore } from '../sessions/session-store.ts'
 import { translateDecision, translateRequest } from './approval-translator.ts'
+import type { PendingRequest } from './pending-requests.ts'
 
-export type ServerRequestsOptions = {
-  peer: () => RpcPeer | undefined
-  state: () => SessionState
-  note: SessionStore['appendLater']
-  /** An item under way: what a file change is about. */
-  item: (itemId: string) => Record<string, unknown> | undefined
-  /** The threads, sub-agents among them, that wait for a person now. */
-  onWaiting: (threadIds: ReadonlySet<string>) => void
+/** Codex asks: raised as an approval, or refused at once if a person cannot decide it. */
+export const raiseRequest = (context: SessionContext, requestId: number | string, method: string, params: JsonObject): void => {
+  const { server, store, requests, turn } = context
+  const translated = translateRequest(method, params, (itemId) => turn.items.get(itemId)?.item)
+  if (!translated) {
+    server.peer.respondError(requestId, { code: RPC_METHOD_NOT_FOUND, message: `codex-bridge does not handle ${method}` })
+    store.appendLater((state) => forwarded(state, notificationEventType(method), method, { ...params, answered: 'not supported' }))
+    return
+  }
+  const approvalId = newId('apr')
+  const { threadId, turnId, request } = translated
+  requests.add(approvalId, { requestId, threadId, turnId, request })
+  watchWaiting(context)
+  store.appendLater((state) => requestRaised(state, { requestId, approvalId, ...translated }))
 }
 
-type Asked = { requestId: number | string; threadId: string; turnId: string | null; request: Record<string, unknown> }
+/** A person decided: the decision goes to Codex if it still waits for it. */
+export const deliverDecision = (context: SessionContext, approval: Approval): void => {
+  const { appServer, store, requests } = context
+  const open = store.state.requests.find(({ approvalId }) => approvalId === approval.approvalId)
+  if (!open || !approval.decision || !appServer) return
+  const asked = requests.get(open.approvalId)?.request ?? approval.request
+  const delivered = appServer.peer.respond(open.requestId, translateDecision(open.kind, approval.decision, asked))
+  remove(context, (_request, approvalId) => approvalId === open.approvalId)
+  store.appendLater((state) => {
+    if (!state.requests.some(({ approvalId }) => approvalId === open.approvalId)) return
+    return delivered ? requestAnswered(state, open) : requestClosed(state, open, 'Codex no longer waited')
+  })
+}
 
-/** JSON-RPC "method not found": the only honest answer to a request nobody here understands. */
-const METHOD_NOT_FOUND = -32_601
+/** Codex settled a request itself, by whatever means. */
+export const closeResolvedRequest = (context: SessionContext, requestId: number | string, threadId: string): void => {
+  context.store.appendLater((state) => {
+    const open = state.requests.find((request) => request.requestId === requestId && request.threadId === threadId)
+    return open && requestClosed(state, open, 'Codex resolved it by itself')
+  })
+}
 
-/** Where Codex's questions come in and people's answers go out. */
-export class ServerRequests {
-  readonly #options: ServerRequestsOptions
-  /** What waits for an answer, in full: the stored form may have been cut, and may not be stored yet. */
-  readonly #asked = new Map<string, Asked>()
+/** Codex no longer waits for an answer to this request. */
+export const forgetRequest = (context: SessionContext, requestId: number | string): void => {
+  remove(context, (request) => request.requestId === requestId)
+}
 
-  constructor(options: ServerRequestsOptions) {
-    this.#options = options
-  }
-
-  /** Codex asks: stored as raised, or refused at once when it is nothing a person can decide. */
-  asked(requestId: number | string, method: string, params: Record<string, unknown>): void {
-    const { peer, note, item } = this.#options
-    const translated = translateRequest(method, params, item)
-    if (!translated) {
-      peer()?.respondError(requestId, { code: METHOD_NOT_FOUND, message: `codex-bridge does not handle ${method}` })
-      note((state) => forwarded(state, notificationEventType(method), method, { ...params, answered: 'not supported' }))
-      return
-    }
-    const approvalId = newId('apr')
-    this.#asked.set(approvalId, { requestId, threadId: translated.threadId, turnId: translated.turnId, request: translated.request })
-    this.#report()
-    note((state) => requestRaised(state, { requestId, approvalId, ...translated }))
-  }
-
-  /** A person decided: carried to Codex if it still waits for it. */
-  deliver(approval: Approval): void {
-    const { peer, state, note } = this.#options
-    const open = state().requests.find(({ approvalId }) => approvalId === approval.approvalId)
-    const connection = peer()
-    if (!open || !approval.decision || !connection) return
-    const asked = this.#asked.get(open.approvalId)?.request ?? approval.request
-    const delivered = connection.respond(open.requestId, translateDecision(open.kind, approval.decision, asked))
-    this.#forget(open.approvalId)
-    note((current) => {
-      if (!current.requests.some(({ approvalId }) => approvalId === open.approvalId)) return
-      return delivered ? requestAnswered(current, open) : requestClosed(current, open, 'Codex no longer waited')
+/** A turn is over or is being ended, and its requests with it. Older versions of Codex do not report that, newer ones late. */
+export const closeRequestsOfTurn = (context: SessionContext, turnId: string): void => {
+  for (const approvalId of remove(context, (request) => request.turnId === turnId)) {
+    context.store.appendLater((state) => {
+      const open = state.requests.find((request) => request.approvalId === approvalId)
+      return open && requestClosed(state, open, 'The turn ended')
     })
   }
-
-  /** Codex says that a request is settled, by whatever means; the recorder stores that. */
-  resolved(requestId: unknown): void {
-    for (const [approvalId, asked] of this.#asked) if (asked.requestId === requestId) this.#forget(approvalId)
-  }
-
-  /** A turn is over, or as good as: with it every request of it. Older versions of Codex do not say so, newer ones say it late. */
-  turnEnded(turnId: string): void {
-    for (const [approvalId, asked] of this.#asked) {
-      if (asked.turnId !== turnId) continue
-      this.#forget(approvalId)
-      this.#options.note((state) => {
-        const open = state.requests.find((request) => request.approvalId === approvalId)
-        return open && requestClosed(state, open, 'The turn ended')
-      })
-    }
-  }
-
-  #forget(approvalId: string): void {
-    this.#asked.delete(approvalId)
-    this.#report()
-  }
-
-  #report(): void {
-    this.#options.onWaiting(new Set([...this.#asked.values()].map(({ threadId }) => threadId)))
-  }
 }
+
+const remove = (context: SessionContext, fits: (request: PendingRequest, approvalId: string) => boolean): string[] => {
+  const removed = context.requests.remove(fits)
+  if (removed.length > 0) watchWaiting(context)
+  return removed
+}
+
+/** Time that a person takes does not count as a stall. */
+const watchWaiting = ({ watchdogs, requests }: SessionContext): void => watchdogs.asking(requests.waitingThreads)

@@ -10,12 +10,21 @@ import { BridgeError } from '@codex-bridge/contracts'
 import { BRIDGE_VERSION, type Logger } from '@codex-bridge/service-kit'
 import type { ChildRegistry } from './child-registry.ts'
 
-/** Name the bridge gives itself: it becomes the originator of the threads it makes. */
+/** Handlers of an app-server's messages. */
+export type AppServerHandlers = Omit<RpcPeerOptions, 'readable' | 'writable'>
+
+/** Name of the bridge to Codex: the originator of the threads it makes. */
 export const CLIENT_NAME = 'codex-bridge'
 
-export type LauncherOptions = { codexHome: string; children: ChildRegistry; logger: Logger; rpcTimeoutMs: number }
+export type LauncherOptions = {
+  codexHome: string
+  children: ChildRegistry
+  logger: Logger
+  /** Deadline of an app-server call that names none, in milliseconds. */
+  rpcTimeoutMs: number
+}
 
-/** Starts codex app-server processes of one home and keeps their identities on disk while they live. */
+/** Starts codex app-server processes of one home and keeps their identities on disk while they run. */
 export class AppServerLauncher {
   readonly #options: LauncherOptions
   readonly #versions = new Map<number, string | undefined>()
@@ -23,7 +32,7 @@ export class AppServerLauncher {
 
   constructor(options: LauncherOptions) {
     this.#options = options
-    // Codex refuses to start without its home; a first `codex login` would make the same folder.
+    // Codex refuses to start without its home. A first `codex login` would create the same folder.
     mkdirSync(options.codexHome, { recursive: true, mode: 0o700 })
   }
 
@@ -31,23 +40,23 @@ export class AppServerLauncher {
     return this.#options.codexHome
   }
 
-  /** Whether a process is one of this launcher's living children. */
+  /** Whether a process is a running child of this launcher. */
   owns(pid: number): boolean {
     return this.#versions.has(pid)
   }
 
-  /** Versions of the living children, and of the binary as it was probed. */
+  /** Versions of the running children, and of the binary as it was probed. */
   versions(probed: string | null): string[] {
     return [...new Set([...this.#versions.values(), probed ?? undefined].filter((version) => version !== undefined))].sort()
   }
 
-  /** Tells the version of every process that is started from now on: a binary may be replaced at any time. */
+  /** Reports the version of every process started from now on: the binary may be replaced at any time. */
   onVersion(listener: (version: string | undefined) => void): void {
     this.#onVersion = listener
   }
 
-  /** @throws BridgeError `codex_unavailable` with what was tried or what codex said last */
-  async start(cwd: string, peer: Omit<RpcPeerOptions, 'readable' | 'writable'>): Promise<AppServerProcess> {
+  /** @throws BridgeError `codex_unavailable` with what was tried, or with the reason codex gave */
+  async start(cwd: string, handlers: AppServerHandlers): Promise<AppServerProcess> {
     const { codexHome, children, logger, rpcTimeoutMs } = this.#options
     try {
       const { path } = resolveCodexBinary()
@@ -58,11 +67,11 @@ export class AppServerLauncher {
         clientInfo: { name: CLIENT_NAME, title: 'codex-bridge', version: BRIDGE_VERSION },
         peer: {
           defaultTimeoutMs: rpcTimeoutMs,
-          onProtocolError: (problem) => logger.warn({ problem }, 'app-server protocol'),
-          ...peer,
+          onProtocolError: (problem) => logger.warn({ problem }, 'app-server sent something unexpected'),
+          ...handlers,
         },
       })
-      if (server.identity) children.add(server.identity, server.mark)
+      children.add(server.identity, server.mark)
       this.#versions.set(server.pid, server.codexVersion)
       this.#onVersion(server.codexVersion)
       void server.exited.then(() => {

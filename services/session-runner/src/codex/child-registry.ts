@@ -1,13 +1,14 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { isAlive, killGroup, type ProcessIdentity, reapMarkedProcesses } from '@codex-bridge/codex-client'
+import { isObject, reapMarkedProcesses } from '@codex-bridge/codex-client'
+import { killGroup, type ProcessIdentity } from '@codex-bridge/platform'
 
-/** An app-server as written down: `mark` is in the environment of everything it started. */
+/** A stored app-server. `mark` is in the environment of everything it started. */
 type Child = ProcessIdentity & { mark: string }
 
 /**
- * One small file per codex child of this runner, written right after the spawn: the second line against orphans. The first
- * is that a child ends with its stdin; a child that hangs does not, and is found here by the runner's next start.
+ * One small file per codex child of this runner, written right after the spawn: the second defence against orphans. The first is
+ * that a child ends with its stdin. A child that hangs does not, and the next start of the runner finds it here.
  */
 export class ChildRegistry {
   readonly #folder: string
@@ -25,12 +26,12 @@ export class ChildRegistry {
     rmSync(this.#file(pid), { force: true })
   }
 
-  /** Ends what an earlier run of this runner left behind, commands in sessions of their own too. A reused pid is not touched. @returns the pids ended */
+  /** Ends what an earlier run of this runner left behind, also commands in their own sessions. A reused pid is not touched. @returns the pids ended */
   reap(): number[] {
     const reaped: number[] = []
     for (const name of readdirSync(this.#folder)) {
       const child = read(join(this.#folder, name))
-      if (child && isAlive(child) && killGroup(child, 'SIGKILL')) reaped.push(child.pid)
+      if (child && killGroup(child, 'SIGKILL')) reaped.push(child.pid)
       if (child) reaped.push(...reapMarkedProcesses(child.mark).map(({ pid }) => pid))
       rmSync(join(this.#folder, name), { force: true })
     }
@@ -42,12 +43,18 @@ export class ChildRegistry {
   }
 }
 
+/** A file that cannot be read was cut off in the middle of a write, and is removed like any other. */
 const read = (file: string): Child | undefined => {
   try {
-    const value = JSON.parse(readFileSync(file, 'utf8')) as Partial<Child>
-    return typeof value.pid === 'number' && typeof value.startTime === 'string'
-      ? { ...(value as Child), mark: value.mark ?? '' }
-      : undefined
+    const stored: unknown = JSON.parse(readFileSync(file, 'utf8'))
+    if (!isObject(stored) || typeof stored['pid'] !== 'number') return
+    const { host, pid, startTime, mark } = stored
+    return {
+      host: typeof host === 'string' ? host : '',
+      pid,
+      startTime: typeof startTime === 'number' ? startTime : null,
+      mark: typeof mark === 'string' ? mark : '',
+    }
   } catch {
     return
   }

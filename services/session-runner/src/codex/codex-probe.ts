@@ -1,12 +1,14 @@
 import { type AppServerProcess, CodexBinaryNotFoundError, readMethods, resolveCodexBinary } from '@codex-bridge/codex-client'
 import { BridgeError, missingMethodsOf, type RunnerInfo } from '@codex-bridge/contracts'
+import { SingleFlight } from '@codex-bridge/platform'
 import type { Logger } from '@codex-bridge/service-kit'
 import type { AppServerLauncher } from './app-server-launcher.ts'
 
-/** How often a home that is not fine is looked at again, in milliseconds. */
+/** Pause before a home with a problem is probed again, in milliseconds. */
 const RETRY_MS = 30_000
 
-type Findings = Pick<RunnerInfo, 'codexBinary' | 'codexVersion' | 'missingMethods' | 'appServer' | 'login' | 'problem'>
+/** What a probe found out about Codex. */
+export type Findings = Pick<RunnerInfo, 'codexBinary' | 'codexVersion' | 'missingMethods' | 'appServer' | 'login' | 'problem'>
 
 const NOTHING_YET: Findings = {
   codexBinary: null,
@@ -18,15 +20,15 @@ const NOTHING_YET: Findings = {
 }
 
 /**
- * Finds out, with a real app-server, whether Codex works here, what it can do, and whether somebody is logged in. Never reads a
- * secret. Looks again when a process turns out to be of another version: somebody replaced the binary.
+ * Finds out with a real app-server whether Codex works here, what it can do, and whether somebody is logged in. Never reads a
+ * secret. Probes again when a process turns out to have another version, because the binary was replaced.
  */
 export class CodexProbe {
   readonly #launcher: AppServerLauncher
   readonly #logger: Logger
+  readonly #probing = new SingleFlight<'probe', void>()
   #findings = NOTHING_YET
   #timer: NodeJS.Timeout | undefined
-  #underWay: Promise<void> | undefined
   #stopped = false
 
   constructor(launcher: AppServerLauncher, logger: Logger) {
@@ -42,12 +44,9 @@ export class CodexProbe {
     return this.#findings
   }
 
-  /** Probes now and, until everything is fine, again and again. */
+  /** Probes now, and repeats that until there is no problem. */
   start(): Promise<void> {
-    this.#underWay ??= this.#run().finally(() => {
-      this.#underWay = undefined
-    })
-    return this.#underWay
+    return this.#probing.run('probe', () => this.#run())
   }
 
   stop(): void {
@@ -96,7 +95,7 @@ export class CodexProbe {
       const known = await readMethods(server.peer)
       return known ? missingMethodsOf(known) : null
     } catch (error) {
-      this.#logger.warn({ err: error }, 'codex does not say what it can do')
+      this.#logger.warn({ err: error }, 'methods of codex not read')
       return null
     }
   }

@@ -1,11 +1,13 @@
-/** A piece of text on its way: one message, command output or reasoning part. */
+import type { JsonObject } from '@codex-bridge/codex-client'
+
+/** A piece of text on its way: of a message, a command's output or reasoning. */
 export type Delta = { threadId: string; turnId: string | null; itemId: string | null; method: string; delta: string }
 
-/** How long deltas of one item are gathered, in milliseconds, and how much text forces them out. */
+/** How long deltas of one item are gathered, in milliseconds, and how many characters end that early. */
 const GATHER_MS = 50
 const GATHER_CHARS = 16_384
 
-/** Joins deltas of one item that come close together. Lossy by contract: nobody waits for it and nothing is kept. */
+/** Joins deltas of one item that come close together. Lossy by contract: nothing is stored and nobody waits. */
 export class DeltaCoalescer {
   readonly #publish: (delta: Delta) => void
   readonly #gathered = new Map<string, Delta>()
@@ -15,7 +17,7 @@ export class DeltaCoalescer {
     this.#publish = publish
   }
 
-  add(method: string, params: Record<string, unknown>): void {
+  add(method: string, params: JsonObject): void {
     const { threadId, turnId, itemId, delta } = params
     if (typeof delta !== 'string' || typeof threadId !== 'string') return
     const item = typeof itemId === 'string' ? itemId : null

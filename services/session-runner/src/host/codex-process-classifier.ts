@@ -3,10 +3,10 @@ import type { CodexProcess } from '@codex-bridge/contracts'
 type Kind = CodexProcess['kind']
 type Surface = CodexProcess['surface']
 
-/** The native binary under its own names; `node …/codex.js` is only its launcher, `codex-linux-sandbox` and the like its helpers. */
+/** Names of the native binary. `node …/codex.js` is only its launcher; `codex-linux-sandbox` and the like are its helpers. */
 const BINARY = /^codex(-(x86_64|aarch64)-[\w-]+)?(\.exe)?$/
 
-/** Options of the command line that take the next argument as their value, unless it is joined by `=`. */
+/** Options that take the next argument as their value, unless it is joined by `=`. */
 const WITH_VALUE = new Set([
   '-c',
   '--config',
@@ -30,7 +30,7 @@ const WITH_VALUE = new Set([
   '--add-dir',
 ])
 
-/** Commands that end soon, or that hold no thread. */
+/** Commands that end soon or hold no thread. */
 const WITHOUT_SESSION = new Set([
   'agents',
   'login',
@@ -61,7 +61,7 @@ const WITHOUT_SESSION = new Set([
   '-V',
 ])
 
-/** Tools of `codex app-server` that are no server. */
+/** Subcommands of `codex app-server` that are no server. */
 const APP_SERVER_TOOLS = new Set(['daemon', 'proxy', 'generate-ts', 'generate-json-schema'])
 
 /** The arguments that are neither options nor values of options. */
@@ -75,7 +75,7 @@ const words = (args: string[]): string[] => {
   return found
 }
 
-/** What kind of codex process a command line is; undefined when it is none, or none that can hold a thread. */
+/** Kind of codex process of a command line; undefined when it is none, or one that cannot hold a thread. */
 export const kindOf = (commandLine: readonly string[]): Kind | undefined => {
   const [program = '', ...args] = commandLine
   if (!BINARY.test(program.slice(program.lastIndexOf('/') + 1))) return
@@ -91,15 +91,15 @@ export const kindOf = (commandLine: readonly string[]): Kind | undefined => {
     case 'review':
       return 'exec'
     default:
-      // Anything else, also nothing, is the terminal program: a prompt is one of its arguments.
+      // Anything else, also no argument, is the terminal program: a prompt is one of its arguments.
       return command !== undefined && WITHOUT_SESSION.has(command) ? undefined : 'tui'
   }
 }
 
-/** What a process's surroundings tell about the program that uses it. */
+/** What is known about the program that uses a process. */
 export type Surroundings = { kind: Kind; program: string; variables: ReadonlySet<string>; ofBridge: boolean }
 
-/** A guess: an app-server does not say whose it is, but where its binary lies and what its environment holds often does. */
+/** A guess: an app-server does not say whose it is, but the place of its binary and its environment often do. */
 export const surfaceOfProcess = ({ kind, program, variables, ofBridge }: Surroundings): Surface => {
   if (ofBridge) return 'bridge'
   if (kind !== 'app-server') return 'cli'

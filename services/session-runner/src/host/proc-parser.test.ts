@@ -63,24 +63,24 @@ describe('whyInvisible', () => {
     homeHasLocks: true,
     onHost: true,
     homeIsMounted: true,
-    heldByUs: 0,
-    heldByUsSeen: 0,
+    ownThreads: 0,
+    ownThreadsSeen: 0,
   }
 
-  it('is none on a host, and in a container that has its home to itself', () => {
+  it('is null on a host, and in a container with its own home', () => {
     expect(whyInvisible(fine)).toBeNull()
     expect(whyInvisible({ ...fine, onHost: false, homeIsMounted: false })).toBeNull()
-    expect(whyInvisible({ ...fine, heldByUs: 2, heldByUsSeen: 1 })).toBeNull()
+    expect(whyInvisible({ ...fine, ownThreads: 2, ownThreadsSeen: 1 })).toBeNull()
   })
 
   it.each([
     [{ platform: 'darwin' }, /darwin/],
     [{ switchedOff: true }, /switched off/],
     [{ locksReadable: false }, /cannot be read/],
-    [{ homeHasLocks: false, heldByUs: 1, heldByUsSeen: 0 }, /keeps no writer locks/],
+    [{ homeHasLocks: false, ownThreads: 1, ownThreadsSeen: 0 }, /keeps no writer locks/],
     [{ onHost: false }, /container/],
-    [{ heldByUs: 1 }, /of the runner itself/],
-  ])('%j: said in words', (change, words) => {
+    [{ ownThreads: 1 }, /of the runner itself/],
+  ])('explains %j', (change, words) => {
     expect(whyInvisible({ ...fine, ...change })).toMatch(words)
   })
 })

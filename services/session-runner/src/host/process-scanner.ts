@@ -1,8 +1,10 @@
 import { readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { PROCESS_MARK_VARIABLE, readStartTimeTicks } from '@codex-bridge/codex-client'
+import { PROCESS_MARK_VARIABLE } from '@codex-bridge/codex-client'
 import type { CodexProcess, HeldThread, HostSnapshot, ThreadWriter } from '@codex-bridge/contracts'
+import { startTimeOf } from '@codex-bridge/platform'
+import type { AppServerLauncher } from '../codex/app-server-launcher.ts'
 import { isInside } from '../workspace/workspace-policy.ts'
 import { kindOf, surfaceOfProcess } from './codex-process-classifier.ts'
 import {
@@ -21,20 +23,19 @@ export type ProcessScannerOptions = {
   host: string
   codexHome: string
   switchedOff: boolean
-  /** Whether a process is a living child of this runner. */
-  isOwn: (pid: number) => boolean
-  /** Threads that children of this runner surely have loaded now. */
-  ownThreads: () => string[]
+  launcher: Pick<AppServerLauncher, 'owns'>
+  /** The sessions of this runner. */
+  sessions: { loadedThreads(): string[] }
 }
 
-/** Start times in /proc count in these, whatever the kernel's own clock does (USER_HZ). */
+/** Unit of start times in /proc (USER_HZ), independent of the kernel's own clock. */
 const TICKS_PER_SEC = 100
-/** Number of the first pid namespace of every Linux kernel (PROC_PID_INIT_INO). */
+/** The first pid namespace of every Linux kernel (PROC_PID_INIT_INO). */
 const INITIAL_PID_NAMESPACE = 'pid:[4026531836]'
 
 /**
- * Looks at the host: which codex processes run, and which threads they have open for writing. A thread is held by whoever has
- * a flock on `<home>/thread-writer-locks/<thread>.lock`; the file alone means nothing. Only /proc is read, nothing is locked.
+ * Finds out which codex processes run on the host and which threads they have open for writing. A process holds a thread while it has
+ * a flock on `<home>/thread-writer-locks/<thread>.lock`; the file alone means nothing. Only reads /proc and locks nothing.
  */
 export class ProcessScanner {
   readonly #options: ProcessScannerOptions
@@ -43,26 +44,26 @@ export class ProcessScanner {
     this.#options = options
   }
 
-  /** Everything there is to see now. */
-  look(): HostSnapshot {
+  /** The processes and held threads that are visible now. */
+  scan(): HostSnapshot {
     const { runnerId, host, codexHome } = this.#options
     const locks = this.#locks()
     const threads = locks ? this.#heldThreads(locks) : []
-    const reason = whyInvisible(this.#outlook(locks !== undefined, threads))
+    const reason = whyInvisible(this.#limits(locks !== undefined, threads))
     const processes = process.platform === 'linux' && !this.#options.switchedOff ? this.#processes() : []
     return { runnerId, host, codexHome, seen: reason === null, reason, processes, threads: reason === null ? threads : [] }
   }
 
-  /** A codex process that works in a folder, in words; null when none is seen. */
+  /** Describes a codex process that works in a folder; null when none is visible. */
   userOf(folder: string): string | null {
     if (process.platform !== 'linux' || this.#options.switchedOff) return null
-    // One that was started elsewhere may have been told to work here: its command line says so.
-    const told = (pid: number) => parseNulSeparated(text(`/proc/${pid}/cmdline`) ?? '').map((word) => word.replace(/^--cd=/, ''))
-    const user = this.#processes().find(({ cwd, pid }) => [cwd ?? '', ...told(pid)].some((path) => isInside(path, [folder])))
+    // A process started elsewhere may work here because its command line says so.
+    const argumentsOf = (pid: number) => parseNulSeparated(text(`/proc/${pid}/cmdline`) ?? '').map((word) => word.replace(/^--cd=/, ''))
+    const user = this.#processes().find(({ cwd, pid }) => [cwd ?? '', ...argumentsOf(pid)].some((path) => isInside(path, [folder])))
     return user ? `A codex process works in it (${user.kind}, pid ${user.pid})` : null
   }
 
-  /** Who has a thread open for writing: null when nobody has, or nobody can be seen. */
+  /** The process that has a thread open for writing; null when there is none, or none is visible. */
   holderOf(threadId: string): ThreadWriter | null {
     if (this.#options.switchedOff) return null
     const held = this.#heldThreads(this.#locks() ?? []).find((thread) => thread.threadId === threadId)
@@ -71,8 +72,8 @@ export class ProcessScanner {
     return { pid: held.pid, surface: found?.surface ?? 'unknown', since: found?.startedAt ?? null }
   }
 
-  #outlook(locksReadable: boolean, threads: HeldThread[]): VisibilityLimits {
-    const own = this.#options.ownThreads()
+  #limits(locksReadable: boolean, threads: HeldThread[]): VisibilityLimits {
+    const own = this.#options.sessions.loadedThreads()
     return {
       platform: process.platform,
       switchedOff: this.#options.switchedOff,
@@ -80,8 +81,8 @@ export class ProcessScanner {
       homeHasLocks: inodeOf(join(this.#options.codexHome, 'thread-writer-locks')) !== undefined,
       onHost: link('/proc/self/ns/pid') === INITIAL_PID_NAMESPACE,
       homeIsMounted: mountPointOf(text('/proc/self/mountinfo') ?? '', realPath(this.#options.codexHome)) !== '/',
-      heldByUs: own.length,
-      heldByUsSeen: own.filter((threadId) => threads.some((held) => held.threadId === threadId)).length,
+      ownThreads: own.length,
+      ownThreadsSeen: own.filter((threadId) => threads.some((held) => held.threadId === threadId)).length,
     }
   }
 
@@ -90,7 +91,7 @@ export class ProcessScanner {
     return listed === undefined ? undefined : parseFileLocks(listed)
   }
 
-  /** Threads of this home that are held. Open files tell the lock's path; where those may not be read, its inode must do. */
+  /** Held threads of this home. A lock's path is known from open files; where those may not be read, its inode has to do. */
   #heldThreads(locks: FileLock[]): HeldThread[] {
     const folder = realPath(join(this.#options.codexHome, 'thread-writer-locks'))
     const held = new Map<string, number | null>()
@@ -119,10 +120,10 @@ export class ProcessScanner {
     const commandLine = parseNulSeparated(text(`/proc/${pid}/cmdline`) ?? '')
     const kind = kindOf(commandLine)
     // A zombie has no command line and no start time.
-    const ticks = kind && readStartTimeTicks(pid)
+    const ticks = kind && startTimeOf(pid)
     if (!kind || ticks === undefined) return
     const variables = variablesOf(pid)
-    const own = this.#options.isOwn(pid)
+    const own = this.#options.launcher.owns(pid)
     const program = link(`/proc/${pid}/exe`) ?? commandLine[0] ?? ''
     const ofBridge = own || variables.has(PROCESS_MARK_VARIABLE)
     return {
@@ -140,7 +141,7 @@ export class ProcessScanner {
 
 const pairs = (held: Map<string, number | null>): HeldThread[] => [...held].map(([threadId, pid]) => ({ threadId, pid }))
 
-/** Of a process's open files, the writer locks of one home that it has locked. */
+/** The writer locks of one home among a process's open files that it has locked. */
 const lockedThreads = (folder: string, paths: string[], inodes: Set<number>): string[] =>
   paths.flatMap((path) => {
     const found = lockedThreadOf(path)
@@ -159,12 +160,12 @@ const openFiles = (pid: number): string[] | undefined => {
   try {
     return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => link(`/proc/${pid}/fd/${fd}`) ?? [])
   } catch (error) {
-    // One that has ended in the meantime holds nothing any more.
+    // A process that has ended meanwhile holds nothing.
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? [] : undefined
   }
 }
 
-/** Only names and the few values that are shown: an environment holds secrets. */
+/** Only the names and the two values that are needed: an environment contains secrets. */
 const variablesOf = (pid: number): Map<string, string> => {
   const entries = parseNulSeparated(text(`/proc/${pid}/environ`) ?? '').map((entry): [string, string] => {
     const split = entry.indexOf('=')
@@ -184,17 +185,17 @@ const startedAt = (ticks: number): string | null => {
   return boot === undefined ? null : new Date((boot + ticks / TICKS_PER_SEC) * 1000).toISOString()
 }
 
-const quietly = <R>(read: () => R): R | undefined => {
+/** Reads what may be gone meanwhile, or belong to another user. */
+const ifReadable = <R>(read: () => R): R | undefined => {
   try {
     return read()
   } catch {
-    // Gone in the meantime, or another user's.
     return
   }
 }
 
-const text = (path: string): string | undefined => quietly(() => readFileSync(path, 'utf8'))
-const link = (path: string): string | undefined => quietly(() => readlinkSync(path))
-const list = (path: string): string[] => quietly(() => readdirSync(path)) ?? []
-const inodeOf = (path: string): number | undefined => quietly(() => statSync(path).ino)
-const realPath = (path: string): string => quietly(() => realpathSync(path)) ?? path
+const text = (path: string): string | undefined => ifReadable(() => readFileSync(path, 'utf8'))
+const link = (path: string): string | undefined => ifReadable(() => readlinkSync(path))
+const list = (path: string): string[] => ifReadable(() => readdirSync(path)) ?? []
+const inodeOf = (path: string): number | undefined => ifReadable(() => statSync(path).ino)
+const realPath = (path: string): string => ifReadable(() => realpathSync(path)) ?? path

@@ -1,373 +1,226 @@
-import type { Endpoints, Lease } from '@codex-bridge/bus'
-import type { AppServerProcess } from '@codex-bridge/codex-client'
+import type { Endpoints } from '@codex-bridge/bus'
+import { isObject, type JsonObject } from '@codex-bridge/codex-client'
 import {
   type Approval,
   BridgeError,
-  type LaneState,
   type RequestOf,
   type SessionReply,
+  type SessionState,
   type Sessions,
   type StatusReason,
-  type ThreadSummary,
 } from '@codex-bridge/contracts'
-import { ServerRequests } from '../approvals/server-requests.ts'
-import { DeltaCoalescer } from '../codex/delta-coalescer.ts'
-import { NotificationRecorder } from '../codex/notification-recorder.ts'
+import { poll } from '@codex-bridge/platform'
+import { deliverDecision, raiseRequest } from '../approvals/server-requests.ts'
+import { handleNotification } from '../codex/notification-handler.ts'
 import { workingSubAgents } from '../sub-agents/sub-agent-decider.ts'
-import { SubAgentTracker } from '../sub-agents/sub-agent-tracker.ts'
-import { callOn } from '../threads/detached-threads.ts'
-import { type LoadedThread, ThreadLoader } from '../threads/thread-loader.ts'
+import { type LoadedThread, loadThread } from '../threads/thread-loader.ts'
 import { ThreadRetrier } from '../threads/thread-retrier.ts'
-import { StallHandler } from '../turns/stall-handler.ts'
-import { TurnCommands } from '../turns/turn-commands.ts'
-import { type Ending, TurnInterrupter } from '../turns/turn-interrupter.ts'
-import { TurnVerifier } from '../turns/turn-verifier.ts'
-import { TurnWatchdogs } from '../turns/turn-watchdogs.ts'
+import { handleStall } from '../turns/stall-handler.ts'
+import { interruptTurn } from '../turns/turn-interrupter.ts'
 import { storeEnd } from './session-closing.ts'
-import { hibernated, type SessionDraft, settleLoss, started, stopped, usageUpdated } from './session-decider.ts'
-import type { SessionSettings } from './session-settings.ts'
-import type { SessionStore } from './session-store.ts'
+import { SessionContext, type SessionParts } from './session-context.ts'
+import { hibernated, type SessionDraft, settleLoss, started, stopped } from './session-decider.ts'
+import { serveSession } from './session-endpoints.ts'
 
-export type SessionOptions = SessionSettings & {
-  /** Puts the session's commands on the bus. */
-  serve: (session: LaneSession) => Endpoints
-  /** The session has no process any more; `lost` sessions may be resumed. */
-  onEnded: (session: LaneSession, how: 'stopped' | 'lost' | 'fenced') => void
-}
+/** How long a stop waits for an interrupted turn to end. */
+const TURN_END = { timeoutMs: 5000, everyMs: 20 }
 
-/** How long a stop waits for an interrupted turn to say so, in milliseconds. */
-const STOP_TURN_PATIENCE_MS = 5000
-const POLL_MS = 20
+/** Time from the end of its stdin to SIGTERM for the process of a fenced session, in milliseconds. */
+const FENCED_GRACE_MS = 500
 
-const now = (): string => new Date().toISOString()
+/** How a session ended. A `lost` one may be resumed. */
+export type SessionEnd = 'stopped' | 'lost' | 'fenced'
 
-type Phase = 'starting' | 'live' | 'ending' | 'over'
-
-/** One live session: an app-server process, its thread, and everything that passes between Codex and the event log. */
+/** The life of one session: its app-server process comes up, serves commands, and ends. */
 export class LaneSession {
-  readonly #options: SessionOptions
-  readonly #record: SessionStore
-  readonly #deltas: DeltaCoalescer
-  readonly #notifications: NotificationRecorder
-  readonly #stalls: TurnWatchdogs
-  readonly #stalled: StallHandler
-  readonly #verifier: TurnVerifier
-  readonly #subAgents: SubAgentTracker
-  readonly #desk: ServerRequests
-  #server: AppServerProcess | undefined
-  #commands: TurnCommands | undefined
-  #ender: TurnInterrupter | undefined
-  #loader: ThreadLoader | undefined
+  readonly context: SessionContext
+  /** Resolves once the session has no process any more and stores nothing more. */
+  readonly ended: Promise<SessionEnd>
+  #end: (how: SessionEnd) => void = () => undefined
+  readonly #retrier: ThreadRetrier
   #endpoints: Endpoints | undefined
-  #thread: ThreadSummary | null = null
-  #readiness: ThreadRetrier | undefined
-  #phase: Phase = 'starting'
-  #ending: Ending | undefined
   #stopping: Promise<SessionReply> | undefined
-  #activityAt = Date.now()
 
-  constructor(options: SessionOptions) {
-    this.#options = options
-    this.#record = options.record
-    this.#deltas = new DeltaCoalescer(options.publishDelta)
-    const note: SessionStore['appendLater'] = (decide) => this.#note(decide)
-    this.#stalls = new TurnWatchdogs(options.watchdog, (threadId, stall) => void this.#stalled.stalled(threadId, stall))
-    this.#stalled = new StallHandler({
-      laneId: this.laneId,
-      record: options.record,
-      note,
-      logger: options.logger,
-      ender: () => this.#ender,
-      isOwn: (threadId) => threadId === this.#thread?.id,
-      isLive: () => this.#phase === 'live',
-      endProcess: () => void this.#server?.stop(),
-    })
-    this.#verifier = new TurnVerifier({
-      record: options.record,
-      note,
-      commands: options.lane.verificationCommands,
-      cwd: options.cwd,
-      timeoutMs: options.verificationTimeoutMs,
-      peer: () => (this.#phase === 'live' ? this.#server?.peer : undefined),
-      finalMessage: () => this.#notifications.finalMessage,
-      brokenOffBy: () => this.#ending?.record,
-    })
-    this.#subAgents = new SubAgentTracker({
-      note,
-      read: (threadId) => this.call({ method: 'thread/read', params: { threadId } }),
-      now,
-    })
-    this.#notifications = new NotificationRecorder({
-      record: (decide, yields) => this.#note(decide, yields),
-      delta: (method, params) => this.#deltas.add(method, params),
-      ending: () => this.#ending ?? { cause: null },
-      verifies: () => options.lane.verificationCommands.length > 0,
-      now,
-    })
-    this.#desk = new ServerRequests({
-      peer: () => this.#server?.peer,
-      state: () => this.#record.state,
-      note,
-      item: (itemId) => this.#notifications.item(itemId),
-      onWaiting: (threadIds) => this.#stalls.asking(threadIds),
+  constructor(parts: SessionParts) {
+    this.context = new SessionContext(parts)
+    this.#retrier = new ThreadRetrier(this.context)
+    this.context.watchdogs.onStall((threadId, stall) => void handleStall(this.context, threadId, stall))
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve
     })
   }
 
   get laneId(): string {
-    return this.#options.lane.laneId
+    return this.context.lane.laneId
   }
 
-  get lane(): LaneState {
-    return this.#options.lane
-  }
-
-  get lease(): Lease {
-    return this.#options.lease
-  }
-
-  /** Thread that this session's process surely has loaded. */
+  /** The thread that this session's process certainly has loaded. */
   get loadedThreadId(): string | null {
-    const { threadId, readinessDeferred } = this.#record.state
-    return this.#phase === 'live' && !readinessDeferred ? threadId : null
+    const { phase, store } = this.context
+    return phase === 'live' && !store.state.readinessDeferred ? store.state.threadId : null
   }
 
-  /** Milliseconds without anything to do; 0 while a turn, a sub-agent, a question or a verification is open, or the thread is waited for. */
+  /** Milliseconds of idleness; 0 while a turn, sub-agent, request or verification is open, or the thread is not ready. */
   idleMs(): number {
-    const { state } = this.#record
+    const { state } = this.context.store
     const open = state.activeTurn || state.verifying || state.requests.length > 0 || workingSubAgents(state).length > 0
-    const busy = this.#phase !== 'live' || open || state.readinessDeferred
-    return busy ? 0 : Date.now() - this.#activityAt
+    const busy = this.context.phase !== 'live' || open || state.readinessDeferred
+    return busy ? 0 : this.context.quietMs
   }
 
   reply(): SessionReply {
-    return { session: this.#record.state, thread: this.#thread, seq: this.#record.seq }
+    const { store, thread } = this.context
+    return { session: store.state, thread, seq: store.seq }
   }
 
-  /** Brings up process and thread and says so in the log. @throws BridgeError; the log then has the session as stopped */
+  /** The context for a command. @throws BridgeError `fenced` when the session takes none */
+  live(): SessionContext {
+    const { context } = this
+    if (context.phase !== 'live') throw new BridgeError('fenced', 'The session is ending')
+    if (context.lease.state() === 'lost') throw new BridgeError('fenced')
+    context.touch()
+    return context
+  }
+
+  /** Starts the process, loads the thread, and stores that. @throws BridgeError; the session is then stored as stopped */
   async start(recovered: boolean): Promise<void> {
+    const { context } = this
     try {
-      const server = await this.#options.launch({
-        onNotification: (method, params) => this.#notified(method, (params ?? {}) as Record<string, unknown>),
-        onRequest: ({ id, method, params }) => this.#desk.asked(id, method, (params ?? {}) as Record<string, unknown>),
-      })
-      this.#server = server
-      void server.exited.then((exit) => this.#exited(exit))
-      const loader = new ThreadLoader({ server, lane: this.lane, cwd: this.#options.cwd, ...this.#options.threads })
-      this.#loader = loader
-      const loaded = await loader.load(this.#record.state)
-      this.#thread = loaded.thread
-      const process = { record: this.#record, server, rpcTimeoutMs: this.#options.rpcTimeoutMs }
-      const ender = new TurnInterrupter({
-        ...process,
-        onEnding: (why) => {
-          this.#ending = why
-        },
-        onSubAgentEnds: (turnId) => this.#desk.turnEnded(turnId),
-      })
-      this.#ender = ender
-      this.#commands = new TurnCommands({
-        ...process,
-        ender,
-        now,
-        onRequested: () => this.#turnBegins(),
-        endVerification: () => this.#verifier.abort(),
-        reload: () => this.#reload(),
-      })
-      await this.#record.append((state) =>
-        started(
-          state,
-          {
-            process: { host: this.#options.host, pid: server.pid, startTime: server.startTimeTicks ?? null },
-            codexVersion: server.codexVersion ?? null,
-            threadId: loaded.thread.id,
-            threadStored: loaded.stored,
-            readiness: loaded.readiness,
-            settings: loaded.settings,
-            startedAt: now(),
-            ...(loaded.replacedThreadId !== undefined && { replacedThreadId: loaded.replacedThreadId }),
-          },
-          recovered,
-        ),
-      )
-      if (this.#phase !== 'starting') throw new BridgeError('codex_unavailable', 'The app-server ended while it started')
-      this.#phase = 'live'
-      this.#endpoints = this.#options.serve(this)
-      if (loaded.readiness.deferred) this.#awaitThread(loader)
+      await this.#launch()
+      const loaded = await loadThread(context)
+      context.thread = loaded.thread
+      await context.store.append((state) => started(state, this.#startedFacts(loaded), recovered))
+      if (context.phase !== 'starting') throw new BridgeError('codex_unavailable', 'The app-server ended while it started')
+      context.phase = 'live'
+      this.#endpoints = serveSession(this)
+      if (loaded.readiness.deferred) this.#retrier.start()
     } catch (error) {
       await this.#failStart(BridgeError.from(error))
       throw error
     }
   }
 
-  prompt(request: RequestOf<typeof Sessions.prompt>) {
-    return this.#live().prompt(request)
-  }
-
-  steer(request: RequestOf<typeof Sessions.steer>) {
-    return this.#live().steer(request)
-  }
-
-  async interrupt(request: RequestOf<typeof Sessions.interrupt>) {
-    const receipt = await this.#live().interrupt(request)
-    if (this.#record.state.activeTurn) this.#stalled.endUnlessOver(receipt.turnId)
-    return receipt
-  }
-
-  /** An app-server call on this session's process. @throws BridgeError */
-  async call({ method, params }: RequestOf<typeof Sessions.call>): Promise<unknown> {
-    this.#live()
-    const { rpcTimeoutMs: timeoutMs, originators } = this.#options
-    const call = { method, params, timeoutMs, reload: () => this.#reload() }
-    return await originators.complete(await callOn(this.#server as AppServerProcess, call))
-  }
-
-  /** Ends the session: interrupts the turn, ends the process, says so in the log. Repeating it waits for the same end. */
+  /** Ends the session: interrupts the turn, ends the process, and stores that. Repeated calls wait for the same end. */
   stop({ commandId }: RequestOf<typeof Sessions.stop>): Promise<SessionReply> {
     this.#stopping ??= this.#shutDown('session_stopped', (state) => stopped(state, 'command', null, commandId))
     return this.#stopping
   }
 
-  /** As stop, but the session wakes with the next prompt. */
+  /** Like stop, but the next prompt wakes the session. */
   hibernate(why: 'idle' | 'shutdown'): Promise<SessionReply> {
     this.#stopping ??= this.#shutDown(why, (state) => hibernated(state, why))
     return this.#stopping
   }
 
-  /** Carries a decision to Codex, if Codex still waits for it. */
+  /** Passes a decision on to Codex if it still waits for it. */
   deliver(approval: Approval): void {
-    this.#desk.deliver(approval)
+    deliverDecision(this.context, approval)
   }
 
-  /** Another owner has the lane: end the process and touch nothing more. */
+  /** Another owner has the lane: ends the process and stores nothing more. */
   async fence(): Promise<void> {
-    if (this.#phase === 'over') return
-    this.#options.logger.warn({ laneId: this.laneId }, 'fenced: another runner owns the lane')
+    const { context } = this
+    if (context.phase === 'over') return
+    context.log.warn('fenced: another runner owns the lane')
     this.#close()
-    await this.#server?.stop({ graceMs: 500 })
-    this.#options.onEnded(this, 'fenced')
+    await context.appServer?.stop({ graceMs: FENCED_GRACE_MS })
+    this.#end('fenced')
   }
 
-  /** A fact could not be stored through a fault of ours: ends the process, and the session is recovered as after any loss. */
+  /** A fact could not be stored because of an internal error: ends the process, and the session is recovered as after any loss. */
   giveUp(fault: unknown): void {
-    this.#options.logger.error({ laneId: this.laneId, err: fault }, 'session given up')
-    void this.#server?.stop()
+    this.context.log.error({ err: fault }, 'session given up')
+    void this.context.appServer?.stop()
   }
 
-  #live(): TurnCommands {
-    if (!this.#commands || this.#phase !== 'live') throw new BridgeError('fenced', 'The session is ending')
-    if (this.lease.state() === 'lost') throw new BridgeError('fenced')
-    this.#activityAt = Date.now()
-    return this.#commands
+  async #launch(): Promise<void> {
+    const { context } = this
+    const server = await context.runner.launcher.start(context.cwd, {
+      onNotification: (method, params) => handleNotification(context, method, objectOf(params)),
+      onRequest: ({ id, method, params }) => raiseRequest(context, id, method, objectOf(params)),
+    })
+    context.appServer = server
+    void server.exited.then((exit) => this.#exited(exit))
   }
 
-  #awaitThread(loader: ThreadLoader): void {
-    const onReady = ({ thread }: LoadedThread) => {
-      this.#thread = thread
-      this.#activityAt = Date.now()
+  #startedFacts({ thread, stored, readiness, settings, replacedThreadId }: LoadedThread): Parameters<typeof started>[1] {
+    const { server, now } = this.context
+    return {
+      process: server.identity,
+      codexVersion: server.codexVersion ?? null,
+      threadId: thread.id,
+      threadStored: stored,
+      readiness,
+      settings,
+      startedAt: now,
+      ...(replacedThreadId !== undefined && { replacedThreadId }),
     }
-    const { readinessRetryMs, logger } = this.#options
-    this.#readiness = new ThreadRetrier({ loader, record: this.#record, retryMs: readinessRetryMs, logger, onReady })
-    this.#readiness.start()
-  }
-
-  async #reload(): Promise<void> {
-    await this.#loader?.reload(this.#record.state)
-  }
-
-  #note(decide: Parameters<SessionStore['appendLater']>[0], yields = false): void {
-    if (this.#phase === 'over') return
-    if (yields) this.#record.appendLowPriority(decide)
-    else this.#record.appendLater(decide)
-  }
-
-  #notified(method: string, params: Record<string, unknown>): void {
-    this.#activityAt = Date.now()
-    const { threadId } = params
-    const isOwn = typeof threadId === 'string' && threadId === this.#thread?.id
-    this.#stalls.noticed(method, params)
-    if (typeof threadId === 'string' && !isOwn) this.#ofSubAgent(method, threadId, params)
-    this.#notifications.accept(method, params, isOwn)
-    if (method === 'serverRequest/resolved') this.#desk.resolved(params['requestId'])
-    if (method !== 'turn/completed') return
-    const turnId = String((params['turn'] as { id?: unknown } | undefined)?.id)
-    if (isOwn) this.#turnEnded(turnId)
-    else this.#desk.turnEnded(turnId)
-  }
-
-  /** Codex talks about every thread of its process. Those that are not the lane's are its sub-agents. */
-  #ofSubAgent(method: string, threadId: string, params: Record<string, unknown>): void {
-    if (method === 'turn/started') this.#stalls.begin(threadId)
-    if (method === 'turn/completed') this.#stalls.end(threadId)
-    this.#subAgents.accept(method, threadId, params)
-  }
-
-  #turnBegins(): void {
-    this.#ending = undefined
-    if (this.#thread) this.#stalls.begin(this.#thread.id)
-  }
-
-  #turnEnded(turnId: string): void {
-    if (this.#thread) this.#stalls.end(this.#thread.id)
-    this.#deltas.flush()
-    this.#ending = undefined
-    const { usage } = this.#notifications
-    if (usage !== null) this.#note((state) => usageUpdated(state, usage, turnId))
-    this.#desk.turnEnded(turnId)
-    void this.#verifier.verify()
   }
 
   async #exited(exit: { code: number | null; signal: string | null }): Promise<void> {
-    if (this.#phase === 'ending' || this.#phase === 'over') return
-    this.#readiness?.stop()
-    const wasLive = this.#phase === 'live'
-    this.#phase = 'ending'
+    const { context } = this
+    const { phase, store, log, server } = context
+    if (phase === 'ending' || phase === 'over') return
+    this.#retrier.stop()
+    context.phase = 'ending'
+    log.warn({ exit, stderr: server.stderrTail().slice(-1000) }, 'app-server ended unexpectedly')
+    if (phase !== 'live') return
     const message = `codex app-server ended (${exit.signal ?? `exit code ${exit.code}`})`
-    this.#options.logger.warn({ laneId: this.laneId, exit, stderr: this.#server?.stderrTail().slice(-1000) }, 'app-server ended by itself')
-    if (!wasLive) return
     const reason: StatusReason = { code: 'process_exited', message, details: exit }
     try {
-      while (await this.#record.append((state) => settleLoss(state, reason)));
+      while (await store.append((state) => settleLoss(state, reason)));
       this.#close()
-      this.#options.onEnded(this, 'lost')
-    } catch {
+      this.#end('lost')
+    } catch (error) {
+      log.warn({ err: error }, 'loss of the session not stored')
       await this.fence()
     }
   }
 
-  async #shutDown(cause: string, last: (state: Parameters<typeof hibernated>[0]) => SessionDraft): Promise<SessionReply> {
-    this.#verifier.abort()
-    if (this.#record.state.activeTurn) {
-      await this.#ender?.end({ cause }).catch(() => undefined)
-      const deadline = Date.now() + STOP_TURN_PATIENCE_MS
-      while (this.#record.state.activeTurn && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  async #shutDown(cause: string, last: (state: SessionState) => SessionDraft): Promise<SessionReply> {
+    const { context } = this
+    const { store, log, turn } = context
+    context.verification?.abort()
+    if (store.state.activeTurn) {
+      // Whatever Codex answers, its process is ended below and the turn with it.
+      await interruptTurn(context, { cause }).catch((error: unknown) =>
+        log.warn({ err: error }, 'turn of an ending session not interrupted'),
+      )
+      await poll(() => !store.state.activeTurn, TURN_END)
     }
-    this.#phase = 'ending'
-    this.#readiness?.stop()
-    await this.#server?.stop()
-    const { finalMessage, usage } = this.#notifications
-    await storeEnd(this.#record, { cause, finalMessage, usage }, last)
+    context.phase = 'ending'
+    this.#retrier.stop()
+    await context.appServer?.stop()
+    await storeEnd(store, { cause, finalMessage: turn.finalMessage, usage: turn.usage }, last)
     this.#close()
-    this.#options.onEnded(this, 'stopped')
+    this.#end('stopped')
     return this.reply()
   }
 
   async #failStart(error: BridgeError): Promise<void> {
-    this.#phase = 'ending'
-    await this.#server?.stop()
+    const { context } = this
+    context.phase = 'ending'
+    await context.appServer?.stop()
     const details = error.details as { reason?: unknown } | undefined
     const code = typeof details?.reason === 'string' ? details.reason : error.code
     const reason: StatusReason = { code, message: error.message, ...(details !== undefined && { details }) }
-    await this.#record.append((state) => stopped(state, 'start_failed', reason)).catch(() => undefined)
+    await context.store
+      .append((state) => stopped(state, 'start_failed', reason))
+      .catch((cause: unknown) => context.log.warn({ err: cause, reason }, 'failed start not stored'))
     this.#close()
-    this.#options.onEnded(this, 'stopped')
+    this.#end('stopped')
   }
 
-  /** Off the bus, without waiting for the request that may be the cause of it. */
+  /** Takes the session off the bus, without waiting for the request that may have caused its end. */
   #close(): void {
-    this.#phase = 'over'
-    this.#readiness?.stop()
-    this.#stalls.endAll()
-    this.#deltas.flush()
+    const { context } = this
+    context.phase = 'over'
+    context.store.close()
+    this.#retrier.stop()
+    context.watchdogs.endAll()
+    context.deltas.flush()
     void this.#endpoints?.stop(0)
   }
 }
+
+const objectOf = (params: unknown): JsonObject => (isObject(params) ? params : {})

@@ -1,15 +1,15 @@
 import { MAX_PAYLOAD_BYTES } from '@codex-bridge/contracts'
 
-/** Of a payload that is cut, fields of up to this many bytes stay as they are, and texts keep this many characters. */
+/** In a payload that is cut, fields of up to this many bytes stay as they are, and longer texts keep this many characters. */
 const KEPT_FIELD_BYTES = 4096
 const KEPT_CHARS = 1024
 
-/** A text by its beginning, where it is long. */
+/** The beginning of a long text. */
 export const shortened = (text: string): string => (text.length > KEPT_CHARS ? `${text.slice(0, KEPT_CHARS)}…` : text)
 
 /**
- * Cuts what is over the limit: what is short stays, because consumers decide by it (the status of a turn, the id of an
- * approval), the rest is shown by its beginning, and where the whole is to be had is said.
+ * Cuts a payload that is over the limit. Short fields stay, because consumers decide by them (the status of a turn, the id of an
+ * approval). The rest is shown by its beginning, with the path under which the whole can be fetched.
  */
 export const bounded = (payload: Record<string, unknown>, threadId: string | null, limit = MAX_PAYLOAD_BYTES): Record<string, unknown> => {
   const text = JSON.stringify(payload)

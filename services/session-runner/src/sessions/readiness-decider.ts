@@ -1,7 +1,7 @@
 import { type CommandRecord, rememberCommand, type SessionState } from '@codex-bridge/contracts'
 import { draft, type SessionDraft, type Started } from './session-decider.ts'
 
-/** A deferred thread could be resumed after all. */
+/** A deferred thread was resumed. */
 export const sessionReady = (state: SessionState, facts: { settings: Started['settings']; deferredMs: number }): SessionDraft =>
   draft(
     'lane.session.ready',
@@ -23,7 +23,7 @@ export const sessionDeferred = (state: SessionState, reason: string): SessionDra
     { threadId: state.threadId, was: state.readinessReason, readinessReason: reason },
   )
 
-/** A prompt was dropped because the thread is not ready; remembered, so that a retry of it is not run later. */
+/** A prompt was skipped because the thread is not ready. It is remembered, so that a retry does not run it later. */
 export const turnSkipped = (state: SessionState, input: string, record: CommandRecord): SessionDraft =>
   draft(
     'lane.turn.skipped.readiness_deferred',

@@ -2,20 +2,20 @@ import type { SessionState } from '@codex-bridge/contracts'
 import { type SessionDraft, turnCompleted, verificationCompleted } from './session-decider.ts'
 import type { SessionStore } from './session-store.ts'
 
-/** How a turn was cut off by the end of its session. */
+/** How the end of a session cut its turn off. */
 export type CutOff = { cause: string; finalMessage: string | null; usage: unknown }
 
-/** Stores how a session ends, after everything it noted: the turn and the verification it was in are over, and then it is. */
+/** Stores the end of a session after everything else: first its turn and its verification end, then the session. */
 export const storeEnd = async (
-  record: SessionStore,
+  store: SessionStore,
   cutOff: CutOff,
   last: (state: SessionState) => SessionDraft | undefined,
 ): Promise<void> => {
   const end = { ...cutOff, status: 'interrupted', error: null, verify: false } as const
-  await record.settled()
-  await record.append((state) => (state.activeTurn ? turnCompleted(state, end) : undefined))
-  await record.append((state) =>
+  await store.settled()
+  await store.append((state) => (state.activeTurn ? turnCompleted(state, end) : undefined))
+  await store.append((state) =>
     state.verifying ? verificationCompleted(state, { status: 'interrupted', results: [], finalMessage: null }) : undefined,
   )
-  await record.append(last)
+  await store.append(last)
 }

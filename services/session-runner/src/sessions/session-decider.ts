@@ -16,7 +16,7 @@ export type SessionDraft = Draft<SessionState> & { type: SessionEventType }
 
 type Extra = { turnId?: string | null; threadId?: string; commandId?: string }
 
-/** Every session event is made here: its envelope follows from the state it leads to. */
+/** Creates every session event. Its envelope follows from the state it leads to. */
 export const draft = (type: SessionEventType, state: SessionState, payload: Record<string, unknown>, extra: Extra = {}): SessionDraft => ({
   type,
   laneId: state.laneId,
@@ -29,7 +29,7 @@ export const draft = (type: SessionEventType, state: SessionState, payload: Reco
   state,
 })
 
-/** What a process took with it, the turns of its sub-agents included. */
+/** The state without a process and everything that ended with it, such as the turns of its sub-agents. */
 const withoutProcess = (state: SessionState): SessionState => ({
   ...state,
   process: null,
@@ -58,7 +58,7 @@ export type Started = {
   /** What Codex may do on the thread; null while it is not loaded. */
   settings: { approvalPolicy: unknown; sandbox: string } | null
   startedAt: string
-  /** Set when an empty thread that Codex never stored had to be replaced. */
+  /** Set when an empty thread that Codex had not stored was replaced. */
   replacedThreadId?: string
 }
 
@@ -112,8 +112,8 @@ export const lost = (state: SessionState, reason: StatusReason): SessionDraft =>
   )
 
 /**
- * What still has to be said about a session whose owner is gone, one event at a time: ask again with the state it led to,
- * until nothing is left. Works from any point at which an earlier try broke off, and from a start that failed in a turn.
+ * The next event that is missing about a session whose owner is gone. Call it again with the state it led to until nothing is left. It
+ * continues from any point at which an earlier attempt stopped, and also settles a start that failed during a turn.
  */
 export const settleLoss = (state: SessionState, reason: StatusReason): SessionDraft | undefined => {
   if (state.phase === 'claimed' || state.phase === 'live') return lost(state, reason)
@@ -139,7 +139,7 @@ export const turnRequested = (state: SessionState, input: string, record: Comman
   return draft('lane.turn.requested', next, { input, commandId: record.commandId }, { turnId: null, commandId: record.commandId })
 }
 
-/** Codex named the turn. Undefined when it is known already or is not the requested one. */
+/** Codex named the turn. Undefined when its id is known or it is not the requested turn. */
 export const turnStarted = (state: SessionState, turnId: string, now: string): SessionDraft | undefined => {
   const turn = state.activeTurn
   if (!turn || turn.startedAt !== null) return
@@ -153,7 +153,7 @@ export const turnStarted = (state: SessionState, turnId: string, now: string): S
   return draft('lane.turn.started', next, { turnId, commandId: turn.commandId }, { turnId, commandId: turn.commandId })
 }
 
-/** A turn nobody of ours asked for (compaction, a queued message, another client): it is the active turn all the same. */
+/** A turn that no command asked for (compaction, a queued message, another client). It is the active turn as well. */
 export const turnAppeared = (state: SessionState, turnId: string, now: string): SessionDraft => {
   const activeTurn = { commandId: `codex:${turnId}`, turnId, requestedAt: now, startedAt: now }
   return draft('lane.turn.started', { ...state, threadStored: true, activeTurn }, { turnId, origin: 'codex' }, { turnId })
@@ -174,19 +174,19 @@ export const turnStalled = (state: SessionState, payload: Record<string, unknown
 
 export type TurnEnd = {
   status: TurnStatus
-  /** What ended it, where it did not end by itself: operator, session_lost, session_stopped, stalled, … */
+  /** What ended it, if it did not end on its own: operator, session_lost, session_stopped, stalled, … */
   cause: string | null
   error: StatusReason | null
   finalMessage: string | null
   usage: unknown
-  /** The bridge goes on with the verification commands. */
+  /** The verification commands run next. */
   verify: boolean
   durationMs?: number | null
-  /** The interrupt command that ended it, remembered so that a retry of it never hits a later turn. */
+  /** The interrupt command that ended it, remembered so that a retry never ends a later turn. */
   record?: CommandRecord | undefined
 }
 
-/** The one completion of the active turn. The state has none afterwards, so there cannot be a second. */
+/** The only completion of the active turn: the state has no active turn afterwards, so there cannot be a second one. */
 export const turnCompleted = (state: SessionState, end: TurnEnd): SessionDraft => {
   const turn = state.activeTurn
   const turnId = turn?.turnId ?? null
@@ -246,7 +246,7 @@ export const usageUpdated = (state: SessionState, usage: unknown, turnId: string
 
 export type RaisedRequest = OpenRequest & { reason: string; request: Record<string, unknown>; availableDecisions: string[] }
 
-/** A request travels on in the events of its approval, twice in some of them: it must leave room for that. */
+/** A request is repeated in the events of its approval, in some of them twice, and must leave room for that. */
 const MAX_REQUEST_BYTES = MAX_PAYLOAD_BYTES / 2
 
 export const requestRaised = (state: SessionState, raised: RaisedRequest): SessionDraft => {
@@ -281,7 +281,7 @@ export const requestClosed = (state: SessionState, open: OpenRequest, reason: st
     { turnId: open.turnId, threadId: open.threadId },
   )
 
-/** An app-server notification as it came, under its own thread: a sub-agent's carry the child's. */
+/** An app-server notification as it came, under its own thread: that of a sub-agent under the sub-agent's. */
 export const forwarded = (state: SessionState, type: SessionEventType, method: string, params: Record<string, unknown>): SessionDraft =>
   draft(type, state, { method, params }, notificationContext(params))
 

@@ -24,6 +24,6 @@ export const initialSession = (lane: LaneState): SessionState => ({
   commands: [],
 })
 
-/** The state to go on from: a lane created anew under an old id starts from nothing. */
+/** The state to continue from: a lane that was created again under an old id starts from the initial one. */
 export const sessionOf = (lane: LaneState, stored: SessionState | undefined): SessionState =>
   stored?.incarnation === lane.incarnation ? stored : initialSession(lane)

@@ -4,26 +4,31 @@ import type { SessionDraft } from './session-decider.ts'
 
 type Decide = (state: SessionState) => SessionDraft | undefined
 
-/** What gives way waits so long for what may follow at once, in milliseconds: at its end a turn says several things in a row. */
-const PAUSE_MS = 25
+/** Delay before a low-priority append, in milliseconds, so the burst of events at the end of a turn goes first. */
+const LOW_PRIORITY_DELAY_MS = 25
 
-/** So many events give way to others at most; one more, and the oldest takes its turn. */
-const YIELDING_AT_MOST = 50
+/** Maximum number of deferred events; beyond it the oldest is appended. */
+const MAX_DEFERRED = 50
 
-/** The session aggregate in its owner's hands: what was stored last, and appends in order. */
+/** The session aggregate as its owner sees it: the state last stored, and appends in order. */
 export class SessionStore {
-  readonly #owned: OwnedAggregate<SessionState>
+  readonly #owned: Pick<OwnedAggregate<SessionState>, 'state' | 'seq' | 'fenced' | 'waiting' | 'update' | 'settled'>
   readonly #initial: SessionState
   readonly #onFenced: (fault?: unknown) => void
-  readonly #yielding: Decide[] = []
-  #storingYielded: Promise<void> | undefined
-  #endPause: () => void = () => undefined
+  readonly #deferred: Decide[] = []
+  #storingDeferred: Promise<void> | undefined
+  #endDelay: () => void = () => undefined
+  #closed = false
 
   /**
-   * @param onFenced called when another owner is found to have taken over, and with the error when a fact that nobody waits for could
-   * not be stored for another reason: what is known here is then no longer what the log says
+   * @param onFenced called without an argument when another owner has taken over, and with the error when a fact that nobody waits
+   * for could not be stored for another reason. Either way what is known here is no longer what the log says.
    */
-  constructor(owned: OwnedAggregate<SessionState>, initial: SessionState, onFenced: (fault?: unknown) => void) {
+  constructor(
+    owned: Pick<OwnedAggregate<SessionState>, 'state' | 'seq' | 'fenced' | 'waiting' | 'update' | 'settled'>,
+    initial: SessionState,
+    onFenced: (fault?: unknown) => void,
+  ) {
     this.#owned = owned
     this.#initial = initial
     this.#onFenced = onFenced
@@ -31,8 +36,7 @@ export class SessionStore {
 
   /** State after the last stored event. */
   get state(): SessionState {
-    const stored = this.#owned.state
-    return stored?.incarnation === this.#initial.incarnation ? stored : this.#initial
+    return this.#current(this.#owned.state)
   }
 
   get seq(): number {
@@ -42,49 +46,61 @@ export class SessionStore {
   /** Appends what `decide` returns. @throws BridgeError `fenced` */
   async append(decide: Decide): Promise<BridgeEvent | undefined> {
     try {
-      return await this.#owned.update((stored) => decide(stored?.incarnation === this.#initial.incarnation ? stored : this.#initial))
+      return await this.#owned.update((stored) => decide(this.#current(stored)))
     } catch (error) {
       if (this.#owned.fenced) this.#onFenced()
       throw error
     }
   }
 
-  /** As append, for facts nobody waits for. Order is kept; a failure goes to `onFenced`. */
+  /** Like append, for facts that nobody waits for. Order is kept; a failure goes to `onFenced`. */
   appendLater(decide: Decide): void {
-    void this.#appended(decide)
+    if (!this.#closed) void this.#appendOrReport(decide)
   }
 
-  /** As note, but whatever else is to be stored goes first. Those that give way keep their order among themselves. */
+  /** Like appendLater, but after everything else that is to be stored. Low-priority events keep their order among themselves. */
   appendLowPriority(decide: Decide): void {
-    this.#yielding.push(decide)
-    this.#storingYielded ??= this.#storeYielded().finally(() => {
-      this.#storingYielded = undefined
+    if (this.#closed) return
+    this.#deferred.push(decide)
+    this.#storingDeferred ??= this.#storeDeferred().finally(() => {
+      this.#storingDeferred = undefined
     })
   }
 
   /** Resolves when everything asked for so far is stored. */
   async settled(): Promise<void> {
-    this.#endPause()
-    await this.#storingYielded
+    this.#endDelay()
+    await this.#storingDeferred
     await this.#owned.settled()
   }
 
-  async #storeYielded(): Promise<void> {
+  /** The session is over: later facts that nobody waits for are dropped. */
+  close(): void {
+    this.#closed = true
+  }
+
+  /** A lane that was created again under the same id starts from its own initial state. */
+  #current(stored: SessionState | undefined): SessionState {
+    return stored?.incarnation === this.#initial.incarnation ? stored : this.#initial
+  }
+
+  async #storeDeferred(): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, PAUSE_MS)
-      this.#endPause = () => {
+      const timer = setTimeout(resolve, LOW_PRIORITY_DELAY_MS)
+      this.#endDelay = () => {
         clearTimeout(timer)
         resolve()
       }
     })
-    for (let next = this.#yielding[0]; next; next = this.#yielding[0]) {
-      while (this.#owned.waiting > 0 && this.#yielding.length <= YIELDING_AT_MOST) await this.#owned.settled()
-      this.#yielding.shift()
-      await this.#appended(next)
+    for (let next = this.#deferred[0]; next; next = this.#deferred[0]) {
+      while (this.#owned.waiting > 0 && this.#deferred.length <= MAX_DEFERRED) await this.#owned.settled()
+      this.#deferred.shift()
+      await this.#appendOrReport(next)
     }
   }
 
-  async #appended(decide: Decide): Promise<void> {
+  async #appendOrReport(decide: Decide): Promise<void> {
+    // A BridgeError means fenced, which `append` has reported.
     await this.append(decide).catch((error: unknown) => {
       if (!(error instanceof BridgeError)) this.#onFenced(error)
     })

@@ -1,7 +1,7 @@
 import { guard, SessionState, SUB_AGENTS_KEPT, type SubAgent } from '@codex-bridge/contracts'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { commandRecord, GONE, NOW, sessionState } from '../../test/session-samples.ts'
+import { commandRecord, GONE, NOW, sessionState } from '../../test/session-builders.ts'
 import { hibernated, lost, type SessionDraft, stopped } from '../sessions/session-decider.ts'
 import { subAgentEnding, subAgentNamed, subAgentRests, subAgentsOf, subAgentWorks, workingSubAgents } from './sub-agent-decider.ts'
 

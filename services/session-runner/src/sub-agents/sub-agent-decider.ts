@@ -5,10 +5,10 @@ const ROLE_CHARS = 128
 
 export const subAgentsOf = (state: SessionState): SubAgent[] => state.subAgents ?? []
 
-/** Those whose turn runs. */
+/** Sub-agents whose turn runs. */
 export const workingSubAgents = (state: SessionState): SubAgent[] => subAgentsOf(state).filter(({ status }) => status === 'running')
 
-/** Room is made by forgetting who ended first; only then whoever has run longest. */
+/** Over the limit, the sub-agent that ended first is forgotten; if all run, the one that has run longest. */
 const bounded = (agents: SubAgent[]): SubAgent[] => {
   if (agents.length <= SUB_AGENTS_KEPT) return agents
   const first = agents.find(({ status }) => status !== 'running') ?? agents[0]
@@ -30,7 +30,7 @@ const changed = (state: SessionState, agent: SubAgent, extra: Record<string, unk
 const agentOf = (state: SessionState, threadId: string): SubAgent | undefined =>
   subAgentsOf(state).find((agent) => agent.threadId === threadId)
 
-/** Its turn runs: the first that is heard of a sub-agent, or news of one that is known. */
+/** Its turn runs: the first news of a sub-agent, or a change of a known one. */
 export const subAgentWorks = (state: SessionState, threadId: string, turnId: string, now: string): SessionDraft | undefined => {
   const known = agentOf(state, threadId)
   if (known?.status === 'running' && known.turnId === turnId) return
@@ -38,7 +38,7 @@ export const subAgentWorks = (state: SessionState, threadId: string, turnId: str
   return changed(state, { ...(known ?? unnamed), status: 'running', turnId, activeAt: now })
 }
 
-/** Its turn ended. Undefined when that is no news. */
+/** Its turn ended. Undefined when that is known. */
 export const subAgentRests = (
   state: SessionState,
   threadId: string,
@@ -52,14 +52,14 @@ export const subAgentRests = (
 
 export type SubAgentNames = Pick<SubAgent, 'parentThreadId' | 'nickname' | 'role'>
 
-/** Codex told who it is. */
+/** Codex named it. */
 export const subAgentNamed = (state: SessionState, threadId: string, names: SubAgentNames): SessionDraft | undefined => {
   const known = agentOf(state, threadId)
   const { parentThreadId, nickname, role } = names
   return known && changed(state, { ...known, parentThreadId, nickname, role: role === null ? null : role.slice(0, ROLE_CHARS) })
 }
 
-/** The bridge is ending its turn: why, and by which command, remembered so that a retry of that ends nothing else. */
+/** The bridge is ending its turn. The command is remembered, so that a retry of it does not end another turn. */
 export const subAgentEnding = (
   state: SessionState,
   threadId: string,

@@ -1,21 +1,22 @@
 import { open } from 'node:fs/promises'
+import { BoundedMap } from '@codex-bridge/platform'
 
-/** The first line holds the thread's base instructions, about 20 KB; what is longer than this is not read, in bytes. */
+/** The first line contains the thread's base instructions, about 20 KB. A longer line than this, in bytes, is not read. */
 const FIRST_LINE_MAX = 256 * 1024
 const CHUNK = 32 * 1024
-/** Files whose originator is remembered; it never changes. */
+/** Number of files whose originator is remembered. It never changes. */
 const REMEMBERED = 5000
 
 type Described = { originator?: unknown; path?: unknown }
 
 /**
- * Fills in the originator of threads where Codex does not tell it (0.130 does not): it stands in the first line of the thread's
- * rollout. A file that cannot be read leaves the thread as it is.
+ * Fills in the originator of threads where Codex does not report it (0.130), from the first line of the thread's rollout. If that file
+ * cannot be read, the thread stays as it is.
  */
 export class OriginatorReader {
-  readonly #known = new Map<string, string | null>()
+  readonly #known = new BoundedMap<string, string | null>(REMEMBERED)
 
-  /** A result of Codex that is about one thread, or a page of them; anything else comes back untouched. */
+  /** Completes a result about one thread or a page of threads. Any other result is returned unchanged. */
   async complete<R>(result: R): Promise<R> {
     const { thread, data } = (result ?? {}) as { thread?: unknown; data?: unknown }
     if (lacksOriginator(thread)) return { ...result, thread: await this.#described(thread) }
@@ -28,7 +29,6 @@ export class OriginatorReader {
     if (!this.#known.has(path)) {
       const originator = await readOriginator(path)
       if (originator === undefined) return thread
-      if (this.#known.size >= REMEMBERED) this.#known.clear()
       this.#known.set(path, originator)
     }
     return { ...thread, originator: this.#known.get(path) ?? null }
@@ -40,7 +40,7 @@ const lacksOriginator = (thread: unknown): thread is Described & { path: string 
   return (originator === undefined || originator === null) && typeof path === 'string' && path.endsWith('.jsonl')
 }
 
-/** @returns null when the file does not name one, undefined when there is no whole first line (yet) */
+/** @returns null when the file names none, undefined when it has no complete first line (yet) */
 const readOriginator = async (path: string): Promise<string | null | undefined> => {
   try {
     await using file = await open(path, 'r')
@@ -54,7 +54,7 @@ const readOriginator = async (path: string): Promise<string | null | undefined> 
     }
     return null
   } catch {
-    // Not there yet, moved in the meantime, or cut in the middle of a write.
+    // Not there yet, moved meanwhile, or cut off in the middle of a write. The next read tries again.
     return
   }
 }

@@ -1,73 +1,47 @@
-import type { SessionState } from '@codex-bridge/contracts'
-import { BridgeError } from '@codex-bridge/contracts'
-import type { Logger } from '@codex-bridge/service-kit'
+import { RpcTimeoutError } from '@codex-bridge/codex-client'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { SessionDraft } from '../sessions/session-decider.ts'
-import type { LoadedThread } from './thread-loader.ts'
+import { refusal, sessionFixture } from '../../test/session-fixture.ts'
 import { nextWait, ThreadRetrier } from './thread-retrier.ts'
 
-const loaded: LoadedThread = {
-  thread: { id: 't', name: 'n', cwd: '/w' },
-  stored: true,
-  readiness: { deferred: false, reason: null },
-  settings: { approvalPolicy: 'on-request', sandbox: 'workspace-write' },
-}
-const logger = { info: () => undefined, warn: () => undefined } as unknown as Logger
+const NOTHING_STORED = refusal('no rollout found for thread id own')
+const LOCKED = refusal('thread own already has an active writer')
+const LOADED = { thread: { id: 'own', name: 'n' }, cwd: '/w', approvalPolicy: 'on-request', sandbox: { type: 'workspaceWrite' } }
 
-/** A keeper over a list of outcomes, and what it appended. */
-const keeper = (outcomes: (LoadedThread | 'no_rollout' | 'active_writer' | BridgeError)[]) => {
-  const drafts: SessionDraft[] = []
-  const state = {
-    laneId: 'a',
-    threadId: 't',
-    readinessDeferred: true,
-    readinessReason: 'no_rollout',
-    commands: [],
-  } as unknown as SessionState
-  const record = {
-    state,
-    append: (decide: (state: SessionState) => SessionDraft | undefined) => {
-      const draft = decide(record.state)
-      if (draft) {
-        drafts.push(draft)
-        record.state = draft.state
-      }
-      return Promise.resolve(undefined)
-    },
-  }
-  const retry = vi.fn(() => {
-    const next = outcomes.shift() ?? 'active_writer'
-    return next instanceof BridgeError ? Promise.reject(next) : Promise.resolve(next)
-  })
-  const onReady = vi.fn()
-  return { keeper: new ThreadRetrier({ loader: { retry }, record, retryMs: 1000, logger, onReady }), drafts, retry, onReady, record }
+/** A session whose thread is deferred, and the answers to its retries. */
+const deferred = (...answers: unknown[]) => {
+  const session = sessionFixture({ readinessDeferred: true, readinessReason: 'no_rollout' }, {}, { 'thread/resume': answers })
+  return { ...session, retrier: new ThreadRetrier(session.context) }
 }
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
 describe('ThreadRetrier', () => {
-  it('tries until the thread is there, then says so once and stops', async () => {
-    const { keeper: kept, drafts, retry, onReady, record } = keeper(['no_rollout', 'active_writer', loaded])
-    kept.start()
+  it('retries until the thread is loaded, records that once, and stops', async () => {
+    const { retrier, context, aggregate, calls } = deferred(NOTHING_STORED, LOCKED, LOADED)
+    retrier.start()
     await vi.advanceTimersByTimeAsync(60_000)
-    expect(retry).toHaveBeenCalledTimes(3)
-    expect(onReady).toHaveBeenCalledExactlyOnceWith(loaded)
-    expect(drafts.map(({ type }) => type)).toEqual(['lane.session.deferred', 'lane.session.ready'])
-    expect(drafts[0]?.payload).toMatchObject({ was: 'no_rollout', readinessReason: 'active_writer' })
-    expect(drafts[1]?.payload).toMatchObject({ was: 'active_writer', approvalPolicy: 'on-request', sandbox: 'workspace-write' })
-    expect(record.state).toMatchObject({ readinessDeferred: false, readinessReason: null })
+    expect(calls.map(({ method }) => method)).toEqual(['thread/resume', 'thread/resume', 'thread/resume'])
+    expect(context.thread).toEqual({ id: 'own', name: 'n', cwd: '/w' })
+    expect(aggregate.drafts.map(({ type }) => type)).toEqual(['lane.session.deferred', 'lane.session.ready'])
+    expect(aggregate.drafts[0]?.payload).toMatchObject({ was: 'no_rollout', readinessReason: 'active_writer' })
+    expect(aggregate.drafts[1]?.payload).toMatchObject({
+      was: 'active_writer',
+      approvalPolicy: 'on-request',
+      sandbox: 'workspace-write',
+    })
+    expect(aggregate.state).toMatchObject({ readinessDeferred: false, readinessReason: null })
   })
 
-  it('goes on after an error, and not after it was stopped', async () => {
-    const { keeper: kept, retry, drafts } = keeper([new BridgeError('codex_timeout'), 'no_rollout', loaded])
-    kept.start()
+  it('continues after an error, and not after it was stopped', async () => {
+    const { retrier, calls, aggregate } = deferred(new RpcTimeoutError('thread/resume', 1, true), NOTHING_STORED, LOADED)
+    retrier.start()
     await vi.advanceTimersByTimeAsync(2600)
-    expect(retry).toHaveBeenCalledTimes(2)
-    kept.stop()
+    expect(calls).toHaveLength(2)
+    retrier.stop()
     await vi.advanceTimersByTimeAsync(60_000)
-    expect(retry).toHaveBeenCalledTimes(2)
-    expect(drafts).toEqual([])
+    expect(calls).toHaveLength(2)
+    expect(aggregate.drafts).toEqual([])
   })
 })
 

@@ -1,17 +1,7 @@
 import { BridgeError, type SessionState } from '@codex-bridge/contracts'
-import type { Logger } from '@codex-bridge/service-kit'
 import { sessionDeferred, sessionReady } from '../sessions/readiness-decider.ts'
-import type { SessionStore } from '../sessions/session-store.ts'
-import type { LoadedThread, ThreadLoader } from './thread-loader.ts'
-
-export type ThreadRetrierOptions = {
-  loader: Pick<ThreadLoader, 'retry'>
-  record: Pick<SessionStore, 'append' | 'state'>
-  /** Time until the first retry, in milliseconds; each further one waits longer, up to LONGEST_WAIT_MS. */
-  retryMs: number
-  logger: Logger
-  onReady: (loaded: LoadedThread) => void
-}
+import type { SessionContext } from '../sessions/session-context.ts'
+import { type LoadedThread, retryThread } from './thread-loader.ts'
 
 const LONGEST_WAIT_MS = 30_000
 const GROWTH = 1.5
@@ -19,19 +9,19 @@ const GROWTH = 1.5
 /** The wait after one of `waitMs`. */
 export const nextWait = (waitMs: number): number => Math.max(waitMs, Math.min(LONGEST_WAIT_MS, Math.round(waitMs * GROWTH)))
 
-/** Tries a deferred thread again and again until it can be resumed, and says so in the log. Needs no command. */
+/** Retries a deferred thread until it can be resumed, and records that. Needs no command. */
 export class ThreadRetrier {
-  readonly #options: ThreadRetrierOptions
+  readonly #context: SessionContext
   readonly #since = Date.now()
   #timer: NodeJS.Timeout | undefined
   #stopped = false
 
-  constructor(options: ThreadRetrierOptions) {
-    this.#options = options
+  constructor(context: SessionContext) {
+    this.#context = context
   }
 
   start(): void {
-    this.#schedule(this.#options.retryMs)
+    this.#schedule(this.#context.runner.config.BRIDGE_READINESS_RETRY_MS)
   }
 
   stop(): void {
@@ -46,29 +36,31 @@ export class ThreadRetrier {
   }
 
   async #try(waitMs: number): Promise<void> {
-    const { loader, record, logger, onReady } = this.#options
-    const { laneId } = record.state
+    const { store, log } = this.#context
     try {
-      const outcome = await loader.retry(record.state)
+      const outcome = await retryThread(this.#context)
       if (this.#stopped) return
       if (typeof outcome !== 'string') {
-        // The summary first: whoever sees the event may ask for it.
-        onReady(outcome)
-        await record.append((state) => (state.readinessDeferred ? sessionReady(state, this.#facts(outcome)) : undefined))
-        logger.info({ laneId, afterMs: Date.now() - this.#since }, 'thread ready')
-        this.stop()
+        await this.#ready(outcome)
         return
       }
-      await record.append((state) => (stillDeferred(state, outcome) ? sessionDeferred(state, outcome) : undefined))
+      await store.append((state) => (stillDeferred(state, outcome) ? sessionDeferred(state, outcome) : undefined))
     } catch (error) {
-      // A process that is gone takes the session with it; being fenced is reported elsewhere; the rest passes.
-      logger.warn({ laneId, code: BridgeError.from(error).code }, 'thread not ready yet')
+      // A lost process ends the session, and a fenced session is reported elsewhere. Anything else may pass.
+      log.warn({ code: BridgeError.from(error).code, err: error }, 'thread not ready yet')
     }
     this.#schedule(nextWait(waitMs))
   }
 
-  #facts(loaded: LoadedThread): Parameters<typeof sessionReady>[1] {
-    return { settings: loaded.settings, deferredMs: Date.now() - this.#since }
+  async #ready({ thread, settings }: LoadedThread): Promise<void> {
+    const { store, log } = this.#context
+    const deferredMs = Date.now() - this.#since
+    // The summary first: a client that sees the event may ask for it.
+    this.#context.thread = thread
+    this.#context.touch()
+    await store.append((state) => (state.readinessDeferred ? sessionReady(state, { settings, deferredMs }) : undefined))
+    log.info({ deferredMs }, 'thread ready')
+    this.stop()
   }
 }
 

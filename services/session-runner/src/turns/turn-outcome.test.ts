@@ -1,5 +1,11 @@
+import type { CodexTurn } from '@codex-bridge/codex-client'
 import { describe, expect, it } from 'vitest'
 import { finalMessageOf, turnErrorOf, turnStatusOf } from './turn-outcome.ts'
+
+/** What a version of Codex may send that the types do not know. */
+const turnWith = (fields: Record<string, unknown>) => ({ id: 'turn-1', ...fields }) as CodexTurn
+const errorOf = (error: unknown) => turnErrorOf(turnWith({ error }).error)
+const messageOf = (items: unknown) => finalMessageOf(turnWith({ items }).items)
 
 describe('turnStatusOf', () => {
   it.each([
@@ -10,8 +16,8 @@ describe('turnStatusOf', () => {
     ['somethingNew', 'failed'],
     [undefined, 'failed'],
     [null, 'failed'],
-  ])('%s is %s: what is unknown never counts as completed', (status, expected) => {
-    expect(turnStatusOf({ status })).toBe(expected)
+  ])('%s is %s: an unknown status never counts as completed', (status, expected) => {
+    expect(turnStatusOf(turnWith({ status }))).toBe(expected)
   })
 })
 
@@ -31,15 +37,15 @@ describe('turnErrorOf', () => {
     [7, 'turn_failed'],
     [{}, 'turn_failed'],
   ])('%j is %s', (codexErrorInfo, code) => {
-    expect(turnErrorOf({ message: 'm', codexErrorInfo })).toMatchObject({ code, message: 'm' })
+    expect(errorOf({ message: 'm', codexErrorInfo })).toMatchObject({ code, message: 'm' })
   })
 
-  it('is null without an error, and has words where Codex sends none', () => {
-    expect(turnErrorOf(null)).toBeNull()
-    expect(turnErrorOf(undefined)).toBeNull()
-    expect(turnErrorOf('text')).toBeNull()
-    expect(turnErrorOf({})?.message).toBe('The turn failed')
-    expect(turnErrorOf({ message: 'm', additionalDetails: 'd' })?.details).toEqual({ codexErrorInfo: null, additionalDetails: 'd' })
+  it('is null without an error, and has a message where Codex sends none', () => {
+    expect(errorOf(null)).toBeNull()
+    expect(errorOf(undefined)).toBeNull()
+    expect(errorOf('text')).toBeNull()
+    expect(errorOf({})?.message).toBe('The turn failed')
+    expect(errorOf({ message: 'm', additionalDetails: 'd' })?.details).toEqual({ codexErrorInfo: null, additionalDetails: 'd' })
   })
 })
 
@@ -51,7 +57,7 @@ describe('finalMessageOf', () => {
       { type: 'agentMessage', text: 'b' },
       { type: 'reasoning' },
     ]
-    expect(finalMessageOf(items)).toBe('b')
+    expect(messageOf(items)).toBe('b')
   })
 
   it.each([
@@ -63,6 +69,6 @@ describe('finalMessageOf', () => {
     [[{ type: 'agentMessage' }]],
     [[{ type: 'agentMessage', text: 7 }]],
   ])('is null for %j', (items) => {
-    expect(finalMessageOf(items)).toBeNull()
+    expect(messageOf(items)).toBeNull()
   })
 })

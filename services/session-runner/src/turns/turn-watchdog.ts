@@ -1,9 +1,10 @@
+/** Limits in milliseconds; 0 switches a check off. */
 export type WatchdogLimits = { stallMs: number; retryMs: number }
 export type Stall = { kind: 'no_progress' | 'endless_retries'; afterMs: number }
 
 /**
- * Notices a turn that goes nowhere: no sign of life for too long, or nothing but reports of retries. Codex itself waits for
- * ever for a model endpoint that is gone. Time that a person takes to answer does not count.
+ * Notices a turn that makes no progress: no sign of life for too long, or nothing but reports of retries. Codex itself waits without
+ * limit for a model endpoint that is gone. Time that a person takes to answer does not count.
  */
 export class TurnWatchdog {
   readonly #limits: WatchdogLimits
@@ -28,7 +29,7 @@ export class TurnWatchdog {
     this.#timer.unref()
   }
 
-  /** The turn is over, or somebody else deals with it. */
+  /** The turn is over, or its stall was reported. */
   disarm(): void {
     clearInterval(this.#timer)
     this.#timer = undefined
@@ -40,7 +41,7 @@ export class TurnWatchdog {
     this.#retryingSince = undefined
   }
 
-  /** Codex reports that it tries again: not a failure, and not progress either. */
+  /** Codex reports a retry: neither a failure nor progress. */
   retrying(): void {
     this.#retryingSince ??= performance.now()
     this.#progressAt = performance.now()

@@ -1,95 +1,99 @@
+import { readNotification } from '@codex-bridge/codex-client'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { TurnWatchdogs } from './turn-watchdogs.ts'
 
 const LIMITS = { stallMs: 10_000, retryMs: 4000 }
 let stalled: string[]
-let guard: TurnWatchdogs
+let watchdogs: TurnWatchdogs
 beforeEach(() => {
   vi.useFakeTimers()
   stalled = []
-  guard = new TurnWatchdogs(LIMITS, (threadId, { kind }) => stalled.push(`${threadId} ${kind}`))
+  watchdogs = new TurnWatchdogs(LIMITS)
+  watchdogs.onStall((threadId, { kind }) => stalled.push(`${threadId} ${kind}`))
 })
 afterEach(() => vi.useRealTimers())
 
+const notice = (method: string, params: { threadId?: string; [field: string]: unknown }) =>
+  watchdogs.noticed(params.threadId ?? null, readNotification(method, params))
 const pass = (ms: number) => vi.advanceTimersByTime(ms)
 const waits = (method: 'item/started' | 'item/completed', threadId: string, on: string[]) =>
-  guard.noticed(method, { threadId, item: { id: `w-${threadId}`, type: 'collabAgentToolCall', tool: 'wait', receiverThreadIds: on } })
+  notice(method, { threadId, item: { id: `w-${threadId}`, type: 'collabAgentToolCall', tool: 'wait', receiverThreadIds: on } })
 
-describe('turns beside each other', () => {
-  it('are watched one by one: life of one is none of the other', () => {
-    guard.begin('parent')
-    guard.begin('child')
+describe('concurrent turns', () => {
+  it('are watched separately: activity of one does not count for another', () => {
+    watchdogs.begin('parent')
+    watchdogs.begin('child')
     for (let round = 0; round < 8; round += 1) {
       pass(2000)
-      guard.noticed('item/completed', { threadId: 'child' })
+      notice('item/completed', { threadId: 'child' })
     }
     expect(stalled).toEqual(['parent no_progress'])
     pass(20_000)
     expect(stalled).toEqual(['parent no_progress', 'child no_progress'])
   })
 
-  it('that wait for another live by what that does, also over several', () => {
-    for (const threadId of ['parent', 'child', 'grandchild']) guard.begin(threadId)
+  it('that wait for another stay alive by its activity, also through several', () => {
+    for (const threadId of ['parent', 'child', 'grandchild']) watchdogs.begin(threadId)
     waits('item/started', 'parent', ['child'])
     waits('item/started', 'child', ['grandchild'])
     for (let round = 0; round < 8; round += 1) {
       pass(2000)
-      guard.noticed('item/completed', { threadId: 'grandchild' })
+      notice('item/completed', { threadId: 'grandchild' })
     }
     expect(stalled).toEqual([])
     waits('item/completed', 'child', ['grandchild'])
     for (let round = 0; round < 8; round += 1) {
       pass(2000)
-      guard.noticed('item/completed', { threadId: 'grandchild' })
+      notice('item/completed', { threadId: 'grandchild' })
     }
     expect(stalled.sort()).toEqual(['child no_progress', 'parent no_progress'])
   })
 
-  it('retry one by one', () => {
-    guard.begin('parent')
-    guard.begin('child')
+  it('count retries separately', () => {
+    watchdogs.begin('parent')
+    watchdogs.begin('child')
     for (let round = 0; round < 6; round += 1) {
       pass(1000)
-      guard.noticed('error', { threadId: 'child', willRetry: true })
+      notice('error', { threadId: 'child', willRetry: true })
     }
     expect(stalled).toEqual(['child endless_retries'])
   })
 
-  it('live by news that belong to no thread', () => {
-    guard.begin('parent')
+  it('stay alive by notifications about no thread', () => {
+    watchdogs.begin('parent')
     for (let round = 0; round < 8; round += 1) {
       pass(5000)
-      guard.noticed('account/rateLimits/updated', {})
+      notice('account/rateLimits/updated', {})
     }
     expect(stalled).toEqual([])
   })
 })
 
-describe('a question for a person', () => {
-  it('keeps its own thread quiet, and whoever waits for that one, for as long as it is open', () => {
-    for (const threadId of ['parent', 'child', 'other']) guard.begin(threadId)
+describe('a request for a person', () => {
+  it('suspends the watchdogs of its thread and of the threads that wait for it while it is open', () => {
+    for (const threadId of ['parent', 'child', 'other']) watchdogs.begin(threadId)
     waits('item/started', 'parent', ['child'])
-    guard.asking(new Set(['child']))
+    watchdogs.asking(new Set(['child']))
     pass(60_000)
     expect(stalled).toEqual(['other no_progress'])
-    guard.asking(new Set())
+    watchdogs.asking(new Set())
     pass(9000)
     expect(stalled).toHaveLength(1)
     pass(5000)
     expect(stalled.sort()).toEqual(['child no_progress', 'other no_progress', 'parent no_progress'])
   })
 
-  it('does not cover for a turn that does not wait for it', () => {
-    guard.begin('parent')
-    guard.asking(new Set(['child']))
+  it('does not hide the stall of a turn that does not wait for it', () => {
+    watchdogs.begin('parent')
+    watchdogs.asking(new Set(['child']))
     pass(14_000)
     expect(stalled).toEqual(['parent no_progress'])
   })
 
-  it('counts from the start for a turn that begins while it is open, and from the moment it is waited for', () => {
-    guard.asking(new Set(['child']))
-    guard.begin('child')
-    guard.begin('parent')
+  it('counts for a turn that begins while it is open, and for one that starts to wait for it', () => {
+    watchdogs.asking(new Set(['child']))
+    watchdogs.begin('child')
+    watchdogs.begin('parent')
     pass(9000)
     waits('item/started', 'parent', ['child'])
     pass(60_000)
@@ -97,12 +101,12 @@ describe('a question for a person', () => {
   })
 })
 
-describe('an end', () => {
+describe('the end of a turn', () => {
   it('is final, for one and for all', () => {
-    for (const threadId of ['parent', 'child', 'other']) guard.begin(threadId)
-    guard.end('child')
+    for (const threadId of ['parent', 'child', 'other']) watchdogs.begin(threadId)
+    watchdogs.end('child')
     pass(9000)
-    guard.endAll()
+    watchdogs.endAll()
     pass(60_000)
     expect(stalled).toEqual([])
   })

@@ -1,70 +1,78 @@
+import type { CodexNotification, ThreadItem } from '@codex-bridge/codex-client'
 import { type Stall, TurnWatchdog, type WatchdogLimits } from './turn-watchdog.ts'
 
-type Params = Record<string, unknown>
-type Item = { id?: unknown; type?: unknown; tool?: unknown; receiverThreadIds?: unknown }
-
 /**
- * One watchdog per thread with a running turn: the lane's own and its sub-agents'. What another thread does, or asks a person,
- * counts for a turn only while that turn waits for it: a busy or asking sub-agent must not cover for a parent that hangs.
+ * One watchdog per thread with a running turn: the lane's own and its sub-agents'. What another thread does, or asks a person, counts
+ * for a turn only while that turn waits for it: a busy or asking sub-agent must not hide a parent that hangs.
  */
 export class TurnWatchdogs {
   readonly #limits: WatchdogLimits
-  readonly #onStall: (threadId: string, stall: Stall) => void
-  readonly #dogs = new Map<string, TurnWatchdog>()
+  #onStall: (threadId: string, stall: Stall) => void = () => undefined
+  readonly #watchdogs = new Map<string, TurnWatchdog>()
   /** Threads that each thread waits for, by the item that says so. */
   readonly #waits = new Map<string, Map<string, readonly string[]>>()
   #asking: ReadonlySet<string> = new Set()
 
-  constructor(limits: WatchdogLimits, onStall: (threadId: string, stall: Stall) => void) {
+  constructor(limits: WatchdogLimits) {
     this.#limits = limits
-    this.#onStall = onStall
+  }
+
+  /** Sets what is called when a turn stalls. */
+  onStall(listener: (threadId: string, stall: Stall) => void): void {
+    this.#onStall = listener
   }
 
   /** A turn begins on a thread. */
   begin(threadId: string): void {
     this.end(threadId)
-    const dog = new TurnWatchdog(this.#limits, (stall) => this.#onStall(threadId, stall))
-    this.#dogs.set(threadId, dog)
-    dog.waitingForPerson(this.#asksFor(threadId))
-    dog.arm()
+    const watchdog = new TurnWatchdog(this.#limits, (stall) => this.#onStall(threadId, stall))
+    this.#watchdogs.set(threadId, watchdog)
+    watchdog.waitingForPerson(this.#waitsForPerson(threadId))
+    watchdog.arm()
   }
 
   /** The turn of a thread is over. */
   end(threadId: string): void {
-    this.#dogs.get(threadId)?.disarm()
-    this.#dogs.delete(threadId)
+    this.#watchdogs.get(threadId)?.disarm()
+    this.#watchdogs.delete(threadId)
     this.#waits.delete(threadId)
   }
 
   endAll(): void {
-    for (const threadId of [...this.#dogs.keys()]) this.end(threadId)
+    for (const threadId of [...this.#watchdogs.keys()]) this.end(threadId)
   }
 
-  /** A notification: a sign of life of its thread, and of whoever waits for that; one without a thread, of all. */
-  noticed(method: string, params: Params): void {
-    const { threadId } = params
-    const retrying = method === 'error' && params['willRetry'] === true
-    for (const [watched, dog] of this.#dogs) {
-      if (typeof threadId === 'string' && !this.#reach(watched).has(threadId)) continue
-      if (retrying) dog.retrying()
-      else dog.progress()
+  /**
+   * A notification: a sign of life of its thread and of the threads that wait for it.
+   * @param threadId null for a notification about no thread, which is a sign of life of all
+   * @param notification undefined for one that the bridge does not read
+   */
+  noticed(threadId: string | null, notification?: CodexNotification): void {
+    const retrying = notification?.method === 'error' && notification.params.willRetry === true
+    for (const [watched, watchdog] of this.#watchdogs) {
+      if (threadId !== null && !this.#reach(watched).has(threadId)) continue
+      if (retrying) watchdog.retrying()
+      else watchdog.progress()
     }
-    if (typeof threadId === 'string' && this.#noteWait(method, threadId, params['item'] as Item | undefined)) this.#report()
+    if (notification?.method === 'item/started') this.#beginWait(notification.params)
+    if (notification?.method === 'item/completed') this.#endWait(notification.params)
   }
 
-  /** Threads that have a question open for a person. */
+  /** Threads that have a request open for a person. */
   asking(threadIds: ReadonlySet<string>): void {
     this.#asking = threadIds
-    this.#report()
+    this.#tellWaiting()
   }
 
-  #noteWait(method: string, threadId: string, item: Item | undefined): boolean {
-    if (item?.type !== 'collabAgentToolCall' || item.tool !== 'wait' || typeof item.id !== 'string') return false
+  #beginWait({ threadId, item }: { threadId: string; item: ThreadItem }): void {
+    if (!isWait(item) || !Array.isArray(item.receiverThreadIds)) return
     const waits = this.#waits.get(threadId) ?? new Map<string, readonly string[]>()
-    if (method === 'item/started' && Array.isArray(item.receiverThreadIds)) waits.set(item.id, item.receiverThreadIds.map(String))
-    else if (method === 'item/completed') waits.delete(item.id)
-    this.#waits.set(threadId, waits)
-    return true
+    this.#waits.set(threadId, waits.set(item.id, item.receiverThreadIds.map(String)))
+    this.#tellWaiting()
+  }
+
+  #endWait({ threadId, item }: { threadId: string; item: ThreadItem }): void {
+    if (this.#waits.get(threadId)?.delete(item.id)) this.#tellWaiting()
   }
 
   /** A thread and all it waits for, directly or through others. */
@@ -74,11 +82,15 @@ export class TurnWatchdogs {
     return reached
   }
 
-  #asksFor(threadId: string): boolean {
+  #waitsForPerson(threadId: string): boolean {
     return [...this.#reach(threadId)].some((each) => this.#asking.has(each))
   }
 
-  #report(): void {
-    for (const [threadId, dog] of this.#dogs) dog.waitingForPerson(this.#asksFor(threadId))
+  #tellWaiting(): void {
+    for (const [threadId, watchdog] of this.#watchdogs) watchdog.waitingForPerson(this.#waitsForPerson(threadId))
   }
 }
+
+type Wait = Extract<ThreadItem, { type: 'collabAgentToolCall' }>
+
+const isWait = (item: ThreadItem): item is Wait => item.type === 'collabAgentToolCall' && item.tool === 'wait'

@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto'
 import { type RpcPeer, RpcTimeoutError } from '@codex-bridge/codex-client'
 import type { CommandResult, VerificationEnd } from '../sessions/session-decider.ts'
 
-/** How much of a command's output goes into the event, in characters from its end. */
+/** How many trailing characters of a command's output go into the event. */
 const TAIL_CHARS = 4000
-/** The app-server ends the command at its timeout; this much later the call itself is given up, in milliseconds. */
+/** The app-server ends the command at its timeout; this much later, in milliseconds, the call itself fails. */
 const CALL_GRACE_MS = 5000
 
 export type VerificationOptions = { commands: string[]; cwd: string; timeoutMs: number; signal: AbortSignal }
 
-/** Runs a lane's verification commands one after the other in the app-server's sandbox. The first failure ends the run. */
+/** Runs a lane's verification commands in order in the app-server's sandbox. The first failure ends the run. */
 export const runVerification = async (
   peer: RpcPeer,
   options: VerificationOptions,
@@ -28,6 +28,7 @@ export const runVerification = async (
 const runCommand = async (peer: RpcPeer, command: string, { cwd, timeoutMs, signal }: VerificationOptions): Promise<CommandResult> => {
   const started = performance.now()
   const processId = `verify-${randomUUID()}`
+  // The command may have ended meanwhile; if it has not, its own deadline ends it.
   const terminate = () => void peer.call('command/exec/terminate', { processId }).catch(() => undefined)
   signal.addEventListener('abort', terminate, { once: true })
   const took = () => Math.round(performance.now() - started)

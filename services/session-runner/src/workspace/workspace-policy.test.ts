@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { isInside, judgeWorkspace, WorkspacePolicy } from './workspace-policy.ts'
+import { checkWorkspace, isInside, WorkspacePolicy } from './workspace-policy.ts'
 
 let folder: string
 
@@ -23,7 +23,7 @@ describe('judging', () => {
   })
 
   it('refuses a relative path, whatever it resolves to', () => {
-    expect(judgeWorkspace('srv', '/srv', [])?.code).toBe('workspace_forbidden')
+    expect(checkWorkspace('srv', '/srv', [])?.code).toBe('workspace_forbidden')
   })
 })
 

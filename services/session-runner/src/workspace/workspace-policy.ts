@@ -9,8 +9,8 @@ export type WorkspaceProblem = StatusReason & { code: 'workspace_missing' | 'wor
 export const isInside = (path: string, roots: readonly string[]): boolean =>
   roots.length === 0 || roots.some((root) => path === root || path.startsWith(root.endsWith(sep) ? root : root + sep))
 
-/** Judges one folder. Pure: `real` is its path with every link followed, undefined when there is no such folder. */
-export const judgeWorkspace = (path: string, real: string | undefined, realRoots: readonly string[]): WorkspaceProblem | undefined => {
+/** Checks one folder. Pure: `real` is its path with every link followed, undefined when there is no such folder. */
+export const checkWorkspace = (path: string, real: string | undefined, realRoots: readonly string[]): WorkspaceProblem | undefined => {
   if (!isAbsolute(path)) return { code: 'workspace_forbidden', message: `${path} is not absolute`, details: { path } }
   if (real === undefined) {
     return {
@@ -23,7 +23,7 @@ export const judgeWorkspace = (path: string, real: string | undefined, realRoots
   return { code: 'workspace_forbidden', message: `${path} is outside the allowed folders (BRIDGE_ALLOWED_ROOTS)`, details: { path } }
 }
 
-/** Lets Codex work only in folders that exist and, where roots are configured, lie in them after following every link. */
+/** Lets Codex work only in folders that exist and, if roots are configured, are inside one of them after following every link. */
 export class WorkspacePolicy {
   readonly #roots: readonly string[]
 
@@ -36,28 +36,28 @@ export class WorkspacePolicy {
   }
 
   check(path: string): WorkspaceProblem | undefined {
-    return judgeWorkspace(path, realFolder(path), this.#realRoots())
+    return checkWorkspace(path, realFolder(path), this.#realRoots())
   }
 
-  /** A folder that is yet to be made: where links lead it must be inside. @returns its real path, or what is wrong with it */
+  /** Checks a folder that will be created: it must be inside the roots after following links. @returns its real path, or the problem */
   checkNew(path: string): string | WorkspaceProblem {
     const real = realPathToBe(path)
-    // Judged as if it were there: only its place matters.
-    return judgeWorkspace(path, real, this.#realRoots()) ?? real
+    // Checked as if it existed: only its place matters.
+    return checkWorkspace(path, real, this.#realRoots()) ?? real
   }
 
-  /** The folder a thread itself names: it may be gone, but must not be outside. @throws BridgeError `readiness_blocked` */
+  /** Checks the folder a thread names: it may be missing, but must not be outside. @throws BridgeError `readiness_blocked` */
   assertAllowed(path: string): void {
     const problem = this.check(path)
     if (problem?.code === 'workspace_forbidden') throw workspaceError(problem)
   }
 
-  /** Followed at every check: a root may be a link that is moved, or a folder that is made later. */
+  /** Links are followed at every check: a root may be a link that changes, or a folder that is created later. */
   #realRoots(): string[] {
     return this.#roots.map((root) => realFolder(root) ?? root)
   }
 
-  /** Those of the paths that are no folders here. */
+  /** The paths that are no folders here. */
   missing(paths: readonly string[]): string[] {
     return paths.filter((path) => realFolder(path) === undefined)
   }
@@ -66,7 +66,7 @@ export class WorkspacePolicy {
 export const workspaceError = ({ code, message, details }: WorkspaceProblem): BridgeError =>
   new BridgeError('readiness_blocked', message, { details: { reason: code, ...(details as object) } })
 
-/** Real path of what exists of a path, and the rest of it. */
+/** Real path of the existing part of a path, followed by the rest. */
 const realPathToBe = (path: string): string => {
   try {
     return realpathSync(path)

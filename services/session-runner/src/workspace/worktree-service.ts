@@ -1,6 +1,6 @@
 import { isAbsolute, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { LeaseTable } from '@codex-bridge/bus'
+import type { EventLog, LeaseTable } from '@codex-bridge/bus'
 import {
   BridgeError,
   type LaneState,
@@ -10,25 +10,26 @@ import {
   type WorktreeOutcome,
   type WorktreePlan,
 } from '@codex-bridge/contracts'
+import { SingleFlight } from '@codex-bridge/platform'
 import type { Logger } from '@codex-bridge/service-kit'
+import type { ProcessScanner } from '../host/process-scanner.ts'
 import { type GitClient, worktreeBlocked } from './git/git-client.ts'
 import { openRepository, type Repository } from './git/repository-reader.ts'
 import type { WorkspacePolicy } from './workspace-policy.ts'
-import { makeWorktree, planWorktree } from './worktree-creator.ts'
+import { createWorktree, planWorktree } from './worktree-creator.ts'
 import { keptOutcome, reasonOf, removeWorktree } from './worktree-remover.ts'
 
-export type WorktreeKeeperOptions = {
+export type WorktreeServiceOptions = {
   git: GitClient
   workspaces: WorkspacePolicy
   leases: Pick<LeaseTable, 'acquire'>
-  /** Absolute, or relative to the repository of a lane. */
+  /** The events of lanes. */
+  log: Pick<EventLog, 'last'>
+  scanner: Pick<ProcessScanner, 'userOf'>
+  /** Folder of all worktrees: absolute, or relative to the repository of a lane. */
   folder: string
-  /** How long another runner's work on the same worktree is waited for. */
+  /** How long to wait for another runner that works on the same worktree, in milliseconds. */
   patienceMs: number
-  /** The lane as the log has it. */
-  laneOf: (laneId: string) => Promise<LaneState | undefined>
-  /** Who works in a folder, in words; null when nobody is seen. */
-  inUse: (path: string) => string | null
   logger: Logger
 }
 
@@ -36,13 +37,14 @@ type LaneRequest = RequestOf<typeof Runners.createWorktree>
 
 const LEASE_RETRY_MS = 100
 
-/** Makes worktrees for lanes and gives them up again. One thing at a time per lane, whichever runner is asked. */
+/** Creates and removes worktrees for lanes, one operation at a time per lane over all runners. */
 export class WorktreeService {
-  readonly #options: WorktreeKeeperOptions
-  /** Requests are sent again while no answer comes: those share the work under way. */
-  readonly #underWay = new Map<string, Promise<unknown>>()
+  readonly #options: WorktreeServiceOptions
+  /** A request is sent again while it is not answered, and then shares the work under way. */
+  readonly #creating = new SingleFlight<string, WorktreePlan>()
+  readonly #removing = new SingleFlight<string, WorktreeOutcome>()
 
-  constructor(options: WorktreeKeeperOptions) {
+  constructor(options: WorktreeServiceOptions) {
     this.#options = options
   }
 
@@ -60,51 +62,46 @@ export class WorktreeService {
 
   /** @throws BridgeError `worktree_blocked` */
   create(request: LaneRequest): Promise<WorktreePlan> {
-    return this.#alone('create', request, async () => {
-      await this.#assertWanted(request, [request.worktree.state, 'ready'])
-      const { path } = request.worktree
-      const problem = judgePlace(path, this.#options.workspaces)
-      if (problem) throw problem
-      await makeWorktree(await this.#open(request.repoRoot), request)
-      this.#options.logger.info({ laneId: request.laneId, path }, 'worktree made')
-      const { state: _state, ...plan } = request.worktree
-      return plan
-    })
+    return this.#creating.run(keyOf(request), () => this.#leased(request.laneId, () => this.#create(request)))
   }
 
-  /** A worktree that is not removed is an answer, whatever was found. @throws BridgeError `conflict` when the lane does not ask for it */
+  async #create(request: LaneRequest): Promise<WorktreePlan> {
+    await this.#assertWanted(request, [request.worktree.state, 'ready'])
+    const { path } = request.worktree
+    const problem = checkPlace(path, this.#options.workspaces)
+    if (problem) throw problem
+    await createWorktree(await this.#open(request.repoRoot), request)
+    this.#options.logger.info({ laneId: request.laneId, path }, 'worktree created')
+    const { state: _state, ...plan } = request.worktree
+    return plan
+  }
+
+  /** A worktree that is kept is an answer too, with its reason. @throws BridgeError `conflict` when the lane does not ask for it */
   remove(request: LaneRequest): Promise<WorktreeOutcome> {
-    return this.#alone('remove', request, async () => {
-      await this.#assertWanted(request, ['removing'])
-      const { logger, inUse } = this.#options
-      const outcome = await this.#open(request.repoRoot)
-        .then((repository) => removeWorktree(repository, request, inUse))
-        .catch((error: unknown) => keptOutcome(request.worktree, reasonOf(error)))
-      logger.info({ laneId: request.laneId, outcome }, outcome.removed ? 'worktree removed' : 'worktree kept')
-      return outcome
-    })
+    return this.#removing.run(keyOf(request), () => this.#leased(request.laneId, () => this.#remove(request)))
   }
 
-  /** A request that waited, or was sent again, may be older than what became of its lane. @throws BridgeError `conflict` */
+  async #remove(request: LaneRequest): Promise<WorktreeOutcome> {
+    await this.#assertWanted(request, ['removing'])
+    const { logger, scanner } = this.#options
+    const outcome = await this.#open(request.repoRoot)
+      .then((repository) => removeWorktree(repository, request, scanner))
+      .catch((error: unknown) => keptOutcome(request.worktree, reasonOf(error)))
+    logger.info({ laneId: request.laneId, outcome }, outcome.removed ? 'worktree removed' : 'worktree kept')
+    return outcome
+  }
+
+  /** A request that waited or was sent again may be out of date. @throws BridgeError `conflict` */
   async #assertWanted({ laneId, incarnation }: LaneRequest, states: LaneWorktree['state'][]): Promise<void> {
-    const lane = await this.#options.laneOf(laneId)
+    const lane = (await this.#options.log.last(laneId, 'lane'))?.state as LaneState | undefined
     if (lane?.worktree && !lane.deleted && lane.incarnation === incarnation && states.includes(lane.worktree.state)) return
-    throw new BridgeError('conflict', `Lane ${laneId} does not ask for this any more`)
+    throw new BridgeError('conflict', `Lane ${laneId} no longer asks for this`)
   }
 
   async #open(repoRoot: string): Promise<Repository> {
     const problem = this.#options.workspaces.check(repoRoot)
     if (problem) throw worktreeBlocked(problem.code, problem.message, { repoRoot })
     return await openRepository(await this.#options.git.begin(), repoRoot)
-  }
-
-  #alone<T>(verb: string, { laneId, incarnation }: LaneRequest, work: () => Promise<T>): Promise<T> {
-    const key = `${verb} ${laneId} ${incarnation}`
-    const underWay = this.#underWay.get(key) as Promise<T> | undefined
-    if (underWay) return underWay
-    const run = this.#leased(laneId, work).finally(() => this.#underWay.delete(key))
-    this.#underWay.set(key, run)
-    return run
   }
 
   async #leased<T>(laneId: string, work: () => Promise<T>): Promise<T> {
@@ -117,11 +114,13 @@ export class WorktreeService {
   }
 }
 
-/** The place was judged when it was planned; settings and links may have changed since. */
-const judgePlace = (path: string, workspaces: WorkspacePolicy): BridgeError | undefined => {
+const keyOf = ({ laneId, incarnation }: LaneRequest): string => `${laneId} ${incarnation}`
+
+/** The place was checked when it was planned. Settings and links may have changed since. */
+const checkPlace = (path: string, workspaces: WorkspacePolicy): BridgeError | undefined => {
   const place = workspaces.checkNew(path)
   if (place === path) return
   return typeof place === 'string'
-    ? worktreeBlocked('workspace_forbidden', `${path} leads elsewhere by now`, { path })
+    ? worktreeBlocked('workspace_forbidden', `${path} now leads elsewhere`, { path })
     : worktreeBlocked(place.code, place.message, { path })
 }

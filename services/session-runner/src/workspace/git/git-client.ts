@@ -3,38 +3,38 @@ import { delimiter, join } from 'node:path'
 import { childEnv, runBounded } from '@codex-bridge/codex-client'
 import { BridgeError } from '@codex-bridge/contracts'
 
-/** What is told of a failure of git, in characters from the end of its words. */
-const WORDS_CHARS = 600
-/** `worktree list -z` came with it. */
+/** How many trailing characters of git's stderr to report. */
+const STDERR_CHARS = 600
+/** The first version with `worktree list -z`. */
 const OLDEST = [2, 36] as const
 
-/** Settings that no configuration of a repository may change for what the bridge runs in it. */
+/** Settings that a repository's configuration cannot change for the bridge's own git commands. */
 const SETTINGS = [
-  // Hooks and the file monitor are programs of the repository; they would run outside Codex's sandbox, with the runner's rights.
+  // Hooks and the file monitor are programs of the repository, which would run outside Codex's sandbox with the runner's rights.
   'core.hooksPath=/dev/null',
   'core.fsmonitor=false',
-  // Files that git is told not to show would be deleted as if they were not there.
+  // Files that git does not show would be deleted unnoticed.
   'status.showUntrackedFiles=normal',
   'submodule.recurse=false',
   'worktree.useRelativePaths=false',
   'gc.auto=0',
 ].flatMap((setting) => ['-c', setting])
 
-/** Why a worktree cannot be made or removed. */
+/** Why a worktree cannot be created or removed. */
 export const worktreeBlocked = (reason: string, message: string, details: Record<string, unknown> = {}): BridgeError =>
   new BridgeError('worktree_blocked', message, { details: { reason, ...details } })
 
 export type GitAnswer = { code: number; stdout: string; stderr: string }
 
-/** One piece of work with git: its commands share a deadline. */
+/** Several git commands that share a deadline. */
 export type GitWork = {
   /** Runs git; any exit is an answer. @throws BridgeError `worktree_blocked` (`git_timeout`, `git_failed` when it could not run) */
   try(cwd: string, args: readonly string[]): Promise<GitAnswer>
-  /** As try, for a command that must succeed. @returns its output */
+  /** Like try, for a command that must succeed. @returns its output */
   run(cwd: string, args: readonly string[]): Promise<string>
 }
 
-/** Runs git without a shell, prompts, hooks or editors, and with a deadline. */
+/** Runs git with a deadline, and without a shell, prompts, hooks or editors. */
 export class GitClient {
   readonly #timeoutMs: number
   #binary: string | undefined
@@ -66,7 +66,7 @@ const findGit = (): string => {
   const candidates = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder.startsWith('/'))
   const found = candidates.map((folder) => join(folder, 'git')).find(isExecutable)
   if (found !== undefined) return found
-  throw worktreeBlocked('git_missing', 'There is no git on the PATH of the session-runner', {
+  throw worktreeBlocked('git_missing', 'git is not on the PATH of the session-runner', {
     offers: ['install git', 'use repoRoot alone'],
   })
 }
@@ -92,18 +92,18 @@ const runGit = async (binary: string, cwd: string, args: readonly string[], dead
   const end = await runBounded(run).catch((cause: Error) => {
     throw worktreeBlocked('git_failed', `git cannot run in ${cwd}: ${cause.message}`)
   })
-  if (end.timedOut) throw worktreeBlocked('git_timeout', `git ${verbOf(args)} did not end in time (BRIDGE_GIT_TIMEOUT_MS)`)
+  if (end.timedOut) throw worktreeBlocked('git_timeout', `git ${verbOf(args)} did not finish in time (BRIDGE_GIT_TIMEOUT_MS)`)
   const { code, stdout, stderr } = end
   if (code === null) throw worktreeBlocked('git_failed', `git ${verbOf(args)} was ended by a signal`)
   return { code, stdout, stderr }
 }
 
 const failed = (args: readonly string[], { code, stderr }: GitAnswer): BridgeError =>
-  worktreeBlocked('git_failed', `git ${verbOf(args)} ended with ${code}: ${stderr.trim().slice(-WORDS_CHARS)}`)
+  worktreeBlocked('git_failed', `git ${verbOf(args)} ended with ${code}: ${stderr.trim().slice(-STDERR_CHARS)}`)
 
 const verbOf = (args: readonly string[]): string => args.find((arg) => !arg.startsWith('-')) ?? ''
 
-/** Without what could point git at another repository, ask a person, or translate its words. */
+/** The environment without variables that could point git at another repository, prompt a person or translate its messages. */
 const gitEnv = (): Record<string, string> => ({
   ...childEnv(process.env, (name) => name.startsWith('GIT_') || name.startsWith('SSH_ASKPASS')),
   LC_ALL: 'C',

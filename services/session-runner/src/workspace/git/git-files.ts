@@ -1,9 +1,9 @@
 import { lstatSync, readdirSync, readFileSync } from 'node:fs'
 
-/** True for anything at all, also a link that leads nowhere. */
+/** Whether a path exists, also as a broken link. */
 export const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined
 
-/** Names in a folder; none where it cannot be read. */
+/** Names in a folder; none if it cannot be read. */
 export const listNames = (folder: string): string[] => {
   try {
     return readdirSync(folder)
@@ -12,7 +12,7 @@ export const listNames = (folder: string): string[] => {
   }
 }
 
-/** A file's text; undefined where it cannot be read. */
+/** A file's text; undefined if it cannot be read. */
 export const readText = (file: string): string | undefined => {
   try {
     return readFileSync(file, 'utf8')

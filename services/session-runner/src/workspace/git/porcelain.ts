@@ -35,7 +35,7 @@ export const parseWorktrees = (output: string): ListedWorktree[] =>
 export type WorktreeStatus = {
   changed: string[]
   untracked: string[]
-  /** There are changes, and all of them are files that are gone and are as they were in the index. */
+  /** True if every change is a deletion of a file unmodified in the index. */
   onlyMissing: boolean
 }
 
@@ -51,8 +51,8 @@ export const parseStatus = (output: string): WorktreeStatus => {
 }
 
 /**
- * Files that `git ls-files -v -z` says git was told not to look at: `assume-unchanged` (small letters), and `skip-worktree` where
- * the file is there all the same, which a sparse checkout does not leave behind.
+ * Files in the output of `git ls-files -v -z` whose changes git ignores: `assume-unchanged` (lower case), and `skip-worktree` if the file
+ * exists, which a sparse checkout does not leave behind.
  */
 export const hiddenFiles = (output: string, exists: (path: string) => boolean): string[] =>
   output
@@ -60,7 +60,7 @@ export const hiddenFiles = (output: string, exists: (path: string) => boolean): 
     .filter((entry) => /^[a-z] /.test(entry) || (entry.startsWith('S ') && exists(entry.slice(2))))
     .map((entry) => entry.slice(2))
 
-/** Stash messages (`git stash list -z --format=%gs`) that were written on a branch. */
+/** Messages of `git stash list -z --format=%gs` that were made on one of the branches. */
 export const stashesOf = (output: string, branches: readonly string[]): string[] =>
   output
     .split('\0')
@@ -79,7 +79,7 @@ export const judgeBranch = (branch: string, refs: readonly string[]): BranchFind
   }
 }
 
-/** Patterns for `git for-each-ref` under which everything lies that concerns a branch. */
+/** Patterns for `git for-each-ref` that match a branch and everything that conflicts with it. */
 export const refPatterns = (branch: string): string[] => {
   const parts = branch.split('/')
   return parts.map((_part, index) => `${HEADS}${parts.slice(0, index + 1).join('/')}`)

@@ -1,5 +1,5 @@
 import type { SessionState, StatusReason } from '@codex-bridge/contracts'
-import type { RaisedRequest, Started, TurnEnd } from '../src/sessions/session-decider.ts'
+import { claimed, type RaisedRequest, type Started, started, type TurnEnd, turnRequested } from '../src/sessions/session-decider.ts'
 
 export const NOW = '2026-01-01T00:00:00.000Z'
 export const GONE: StatusReason = { code: 'runner_gone', message: 'gone' }
@@ -62,3 +62,15 @@ export const raisedRequest = (approvalId: string, more: Partial<RaisedRequest> =
 })
 
 export const commandRecord = (commandId: string, verb = 'prompt') => ({ commandId, fingerprint: 'f', verb, answer: {} })
+
+export const OWNER = { epoch: 4, runnerId: 'runner-1', home: '/home/dev/.codex' }
+
+/** A live session. */
+export const liveSession = (more: Partial<SessionState> = {}): SessionState => ({
+  ...started(claimed(sessionState(), OWNER, 'start').state, startedFacts(), false).state,
+  ...more,
+})
+
+/** A live session with a requested turn. */
+export const promptedSession = (commandId = 'cmd-1'): SessionState =>
+  turnRequested(liveSession(), 'hello', commandRecord(commandId), NOW).state
