@@ -27,8 +27,7 @@ export const createApp = (config: GatewayConfig, logger: Logger, router: Gateway
   app.use(originGuard(entriesOf(config.BRIDGE_ALLOWED_ORIGINS)))
   app.use(contentTypeCheck())
   app.use(jsonBody(config.BRIDGE_MAX_BODY_BYTES))
-  // The router's context type has optional params; it sets them before it calls a handler.
-  app.use(router.routes() as unknown as GatewayMiddleware)
+  app.use(router.routes())
   app.use(unmatched(router))
   return app
 }

@@ -21,7 +21,7 @@ await runService(logger, async (started) => {
   const app = createApp(config, logger, router)
   const server = await serveHttp(app.callback(), { host: config.HOST, port: config.PORT })
   started({ name: 'http', stop: () => server.stop() })
-  // Stopped before the server, which waits for open responses: a stream never ends by itself.
+  // Stopped before the server, which waits for open responses, and a stream does not end on its own.
   started({ name: 'streams', stop: () => streams.stop() })
   logger.info({ host: server.host, port: server.port, url: `http://${config.HOST}:${server.port}` }, 'listening')
 })

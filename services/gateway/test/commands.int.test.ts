@@ -211,7 +211,7 @@ describe('health', () => {
     expect(found.map(({ runnerId }) => runnerId)).toEqual(['session-runner-1', 'session-runner-2'])
     expect(codex).toMatchObject({ version: '0.169.0', appServer: 'ok', login: 'logged_in', mixedVersions: true })
     expect(problems.join('\n')).toMatch(/codex login.*npm run demo/)
-    expect(problems.join('\n')).toMatch(/approvals does not answer/)
+    expect(problems.join('\n')).toMatch(/approvals does not respond/)
     expect(problems.join('\n')).toMatch(/lane-registry is 1200 events behind/)
     expect(status).toBe('degraded')
   })
@@ -232,10 +232,10 @@ describe('health', () => {
       ],
     })
     expect(problems.filter((problem) => /turn\/steer/.test(problem))).toEqual([
-      'session-runner-1: Codex 0.98.0 lacks turn/steer, needed for steering: install a newer one',
+      'session-runner-1: Codex 0.98.0 lacks turn/steer, needed for steering: install a newer version',
     ])
     expect(problems.filter((problem) => /is used by Codex/.test(problem))).toEqual([
-      expect.stringMatching(/^\/home is used by Codex 0\.169\.0 and 0\.98\.0:/),
+      expect.stringMatching(/^\/home is used by Codex 0\.169\.0 and 0\.98\.0, and/),
     ])
   })
 

@@ -14,7 +14,7 @@ import { sampleReply } from './schema-sample.ts'
 
 const VERSION = '0.1.0'
 
-/** A NATS server with the bridge's streams, and a connection of the tests. */
+/** A NATS server with the streams of the bridge, and a connection to it. */
 export const startBroker = async (): Promise<{ nats: NatsServer; bus: Bus; stop: () => Promise<void> }> => {
   const nats = await startNats({ exclusive: true })
   const bus = await connectBus({ url: nats.url, role: 'migrator', instance: 'test', timeoutMs: 2000 })
@@ -75,7 +75,7 @@ export const startGateway = async (
 
 export type Answers = Record<string, (request: never) => unknown>
 
-/** Completes what a test answers to a reply that fits the verb. */
+/** Completes the fields that a test gives to a reply that fits the verb. */
 const complete = (verbs: VerbGroup, answers: Answers): never =>
   Object.fromEntries(
     Object.entries(answers).map(([name, answer]) => [
@@ -84,7 +84,7 @@ const complete = (verbs: VerbGroup, answers: Answers): never =>
     ]),
   ) as never
 
-/** Stands in for a service: answers its verbs with the fields a test gives. */
+/** Stubs of the services: each verb replies with the fields that a test gives. */
 export const serveRegistry = (bus: Bus, answers: Answers): Promise<Endpoints> =>
   serve(bus, { name: 'lane-registry', version: VERSION }, Registry, complete(Registry, answers))
 export const serveApprovals = (bus: Bus, answers: Answers): Promise<Endpoints> =>

@@ -30,7 +30,7 @@ const idsOf = (client: SseClient) => client.events.filter(({ event }) => event =
 const end = async () => (await broker.bus.jsm.streams.info('LANE_EVENTS')).state.last_seq
 
 describe('the broker', () => {
-  it('restarts under open streams: no gap, no repetition, and new streams are told to come back', async () => {
+  it('restarts under open streams: no gap, no repetition, and new streams are asked to reconnect', async () => {
     const lane = newLane()
     const from = await end()
     const open12 = await Promise.all(Array.from({ length: 12 }, () => open('', { lastEventId: String(from) })))
@@ -66,7 +66,7 @@ describe('the broker', () => {
     process.stdout.write(`broker restarts: 3, ${lane.stored.length} events over ${open12.length} streams that stayed open\n`)
   }, 60_000)
 
-  it('freezes: streams stay and go on', async () => {
+  it('freezes: streams stay open and continue', async () => {
     const lane = newLane()
     const client = await open(`?laneId=${lane.laneId}`)
     await lane.append()
@@ -78,7 +78,7 @@ describe('the broker', () => {
     expect(idsOf(client)).toEqual(lane.stored)
   }, 30_000)
 
-  it('gets a new log: open streams are told and follow it', async () => {
+  it('gets a new log: open streams are reset and follow it', async () => {
     const client = await open()
     const { config } = await broker.bus.jsm.streams.info('LANE_EVENTS')
     await broker.bus.jsm.streams.delete('LANE_EVENTS')

@@ -23,7 +23,7 @@ const start = async (env: Record<string, string> = {}): Promise<{ gateway: Manag
 }
 
 describe('the process', () => {
-  it('says where it listens, delivers within milliseconds, and stops in order', async () => {
+  it('logs its address, delivers within milliseconds and stops gracefully', async () => {
     const { gateway, url } = await start()
     const http = await documentedApi(url)
     expect((await http.get<{ status: string }>('/health')).body.status).toBe('degraded')
@@ -58,13 +58,13 @@ describe('the process', () => {
     [{ HOST: '0.0.0.0' }, 'BRIDGE_ALLOW_UNAUTHENTICATED=1'],
     [{ PORT: 'x' }, 'PORT'],
     [{ BRIDGE_ALLOWED_ORIGINS: 'x' }, 'BRIDGE_ALLOWED_ORIGINS'],
-  ])('refuses %j with a line that says why', async (env, line) => {
+  ])('exits with 78 on %j and prints the reason', async (env, line) => {
     const gateway = await spawnProcess({ command: process.execPath, args: [main], env: { NATS_URL: broker.nats.url, ...env } })
     expect(await gateway.exited).toMatchObject({ code: 78 })
     expect(gateway.output()).toContain(line)
   })
 
-  it('serves other machines when told so', async () => {
+  it('serves other machines if that is allowed', async () => {
     const { gateway, url } = await start({ HOST: '0.0.0.0', BRIDGE_ALLOW_UNAUTHENTICATED: '1' })
     const http = await documentedApi(url)
     expect((await http.get('/health')).status).toBe(200)

@@ -2,7 +2,7 @@ import type { Verb } from '@codex-bridge/contracts'
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 
-/** A JSON schema without references, as far as samples need it. */
+/** The parts of a JSON schema, without references, that samples need. */
 export type Schema = TSchema & {
   type?: string
   properties?: Record<string, Schema>
@@ -16,7 +16,7 @@ export type Schema = TSchema & {
 
 const TEXTS = ['a', '1', 'true', '/a', '*', 'https://a.example', '2026-01-01T00:00:00Z', 'wh_1', 'apr_1', 'evt_1']
 
-/** A value that fits a schema, made of what is required. */
+/** A value that fits a schema, with only the required fields. */
 export const sampleOf = (schema: Schema): unknown => {
   if (schema.properties) {
     return Object.fromEntries((schema.required ?? []).map((name) => [name, sampleOf(schema.properties?.[name] as Schema)]))

@@ -4,16 +4,16 @@ import type { LogExtent, LogRange, LogSource } from '../src/sse/log-source.ts'
 
 const tick = () => new Promise<void>((resolve) => setImmediate(resolve))
 
-/** Events a read hands over at once. */
+/** Events per portion of a read. */
 const PORTION = 3
 
-/** An event log in memory whose live side loses what a test tells it to. For unit tests of the logic above it. */
+/** An event log in memory that loses live events on request, for unit tests. */
 export class ScriptedLog implements LogSource {
   events: RawEvent[] = []
   firstSeq = 1
   created = 'first'
   up = true
-  /** Reads break off after this many more events; counts down. */
+  /** Reads fail after this many more events; counts down. */
   readsUntilFailure = Number.POSITIVE_INFINITY
   reads = 0
   #next = 1
@@ -34,7 +34,7 @@ export class ScriptedLog implements LogSource {
     return seq
   }
 
-  /** Hands over so many of the events that are on their way. */
+  /** Delivers this many of the events in flight. */
   deliver(count = Number.POSITIVE_INFINITY): void {
     for (const event of this.#inFlight.splice(0, count)) for (const handle of this.#handlers) handle(event)
   }
@@ -91,7 +91,7 @@ export class ScriptedLog implements LogSource {
       this.readsUntilFailure -= portion.length
       if (!this.up || this.readsUntilFailure < 0) {
         this.readsUntilFailure = Number.POSITIVE_INFINITY
-        throw new Error('read broke off')
+        throw new Error('read ended early')
       }
       yield portion
       await tick()
@@ -99,10 +99,10 @@ export class ScriptedLog implements LogSource {
   }
 }
 
-/** A connection that takes as much as a test lets it, and what a browser would have made of the bytes. */
+/** A connection with limited room, which parses the bytes as a browser would. */
 export class ScriptedSink implements Sink {
   text = ''
-  /** Bytes it takes before it says that it is full. */
+  /** Bytes it accepts before it is full. */
   room: number
   closed = false
   #drain: () => void = () => undefined
@@ -147,7 +147,7 @@ export class ScriptedSink implements Sink {
     this.close()
   }
 
-  /** Whole frames of the first `length` characters: where a cut leaves a client. */
+  /** Complete frames in the first `length` characters: what a client has seen after a disconnect. */
   frames(length = this.text.length): { event: string; data: string; id: string | undefined }[] {
     const whole = this.text.slice(0, length)
     return whole
@@ -161,7 +161,7 @@ export class ScriptedSink implements Sink {
       }))
   }
 
-  /** Ids of frames with data, as `onmessage` sees them. */
+  /** Ids of the frames with data, as `onmessage` receives them. */
   ids(length?: number): number[] {
     return this.frames(length)
       .filter(({ event, data }) => event === 'message' && data !== '')

@@ -31,7 +31,7 @@ const idsOf = (client: SseClient) => client.events.filter(({ event }) => event =
 const end = async () => (await broker.bus.jsm.streams.info('LANE_EVENTS')).state.last_seq
 
 describe('a stream', () => {
-  it('has the headers proxies need, a wait, a position, and the event', async () => {
+  it('has the headers for proxies, a reconnect delay, a position and the event', async () => {
     const lane = newLane()
     const client = await open()
     const position = await waitFor(() => client.lastEventId)
@@ -50,17 +50,17 @@ describe('a stream', () => {
     expect(event.data).toMatchObject({ seq, type: 'lane.updated', laneId: lane.laneId, payload: { text: 'a\r\nb\u2028"\u0000😀' } })
   })
 
-  it('beats', async () => {
+  it('sends heartbeats', async () => {
     const client = await open()
     await waitFor(() => client.comments >= 2)
   })
 
-  it('answers HEAD and ends', async () => {
+  it('responds to HEAD and ends', async () => {
     const answer = await gateway.http.raw('HEAD', '/events/stream')
     expect([answer.status, answer.headers['content-type']]).toEqual([200, 'text/event-stream; charset=utf-8'])
   })
 
-  it.each(['since', 'lastEventId'])('replays after ?%s and goes on live', async (name) => {
+  it.each(['since', 'lastEventId'])('replays after ?%s and continues live', async (name) => {
     const lane = newLane()
     for (let made = 0; made < 5; made += 1) await lane.append()
     const client = await open(`?${name}=${lane.stored[1]}`)
@@ -69,7 +69,7 @@ describe('a stream', () => {
     expect(idsOf(client)).toEqual(lane.stored.slice(2))
   })
 
-  it('lets the header win over the query, as a reconnecting browser needs', async () => {
+  it('prefers the header over the query, as a reconnecting browser needs', async () => {
     const lane = newLane()
     for (let made = 0; made < 4; made += 1) await lane.append()
     const client = await open(`?since=0&laneId=${lane.laneId}`, { lastEventId: String(lane.stored[2]) })
@@ -77,7 +77,7 @@ describe('a stream', () => {
     expect(idsOf(client)).toEqual([lane.stored[3]])
   })
 
-  it('filters in the language of webhooks', async () => {
+  it('filters like webhook subscriptions', async () => {
     const [one, two] = [newLane(), newLane()]
     const at = await end()
     await one.append({ type: 'lane.created', threadId: 't-1', sessionId: one.laneId })
@@ -108,7 +108,7 @@ describe('a stream', () => {
     },
   )
 
-  it('adds deltas without ids for those who ask', async () => {
+  it('adds deltas without ids on request', async () => {
     const lane = newLane()
     const [without, withDeltas, other] = [
       await open(),
@@ -123,7 +123,7 @@ describe('a stream', () => {
     expect([without.events, other.events]).toEqual([[], []])
   })
 
-  it('moves the cursor of a client whose filter hides everything', async () => {
+  it('moves the cursor of a client whose filter matches nothing', async () => {
     const client = await open('?laneId=nobody')
     const seq = await newLane().append()
     await waitFor(() => client.lastEventId === String(seq))
@@ -131,8 +131,8 @@ describe('a stream', () => {
   })
 })
 
-describe('a cursor that cannot be followed', () => {
-  it.each(['99999999', 'abc', '-1', '1e9', '12345678901234567890'])('%s: says so in the stream and sends what there is', async (cursor) => {
+describe('a cursor that cannot be resumed from', () => {
+  it.each(['99999999', 'abc', '-1', '1e9', '12345678901234567890'])('%s: sends a reset and every stored event', async (cursor) => {
     const seq = await newLane().append()
     const client = await open('', { lastEventId: cursor })
     await client.waitFor(({ id, event }) => event === 'message' && id === String(seq))
@@ -140,7 +140,7 @@ describe('a cursor that cannot be followed', () => {
     client.assertContiguous()
   })
 
-  it('older than what is kept: names the gap', async () => {
+  it('older than the log: reports the gap', async () => {
     const lane = newLane()
     for (let made = 0; made < 3; made += 1) await lane.append()
     const first = lane.stored[0] ?? 0
@@ -159,7 +159,7 @@ describe('a cursor that cannot be followed', () => {
 })
 
 describe('limits', () => {
-  it('refuses one stream too many, and has room again when one goes', async () => {
+  it('rejects one stream too many, and accepts one again after another ends', async () => {
     const extra = await startGateway(broker.nats.url, { BRIDGE_MAX_STREAMS: '2' })
     try {
       const url = `${extra.url}/events/stream`
@@ -177,13 +177,13 @@ describe('limits', () => {
     }
   })
 
-  it('cuts a client that stopped reading, keeps the rest live, and lets it resume without loss', async () => {
+  it('disconnects a client that stopped reading, serves the rest live, and lets it resume without loss', async () => {
     const lane = newLane()
     const from = await end()
     const filter = `?laneId=${lane.laneId}&since=${from}`
     const [slow, live] = [await open(filter), await open(filter)]
     slow.stall()
-    // More than the kernel buffers on both sides of a loopback connection may hold.
+    // More than the socket buffers of both ends can hold.
     const payload = { text: 'x'.repeat(400_000) }
     for (let made = 0; made < 120; made += 1) await lane.append({ payload })
     await live.waitFor(({ id }) => id === String(lane.stored.at(-1)), 10_000)
@@ -198,8 +198,8 @@ describe('limits', () => {
   }, 30_000)
 })
 
-describe('cuts', () => {
-  it('at random: every client gets every event once and in order', async () => {
+describe('disconnects', () => {
+  it('at random: every client receives every event once and in order', async () => {
     const writers = [newLane(), newLane(), newLane()]
     const from = await end()
     const many = await Promise.all(
@@ -238,7 +238,7 @@ describe('cuts', () => {
     process.stdout.write(`random cuts: ${many.length} clients, ${all.length} events, ${cuts} cuts\n`)
   }, 60_000)
 
-  it('in the middle of a stopping gateway: streams end and go on at the next one', async () => {
+  it('while the gateway stops: streams end and continue on the next one', async () => {
     const first = await startGateway(broker.nats.url)
     const lane = newLane()
     const client = await connectSse(`${first.url}/events/stream`)
@@ -255,7 +255,7 @@ describe('cuts', () => {
     client.close()
   })
 
-  it('before the answer: nothing is left behind', async () => {
+  it('before the response: nothing is leaked', async () => {
     await Promise.all(
       Array.from({ length: 30 }, () =>
         rawSocket(gateway.port, 'GET /events/stream?since=1 HTTP/1.1\r\nHost: localhost\r\n\r\n', { quietMs: 1, timeoutMs: 5 }),

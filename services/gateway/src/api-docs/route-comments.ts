@@ -7,7 +7,7 @@ export type Paths = Record<string, Record<string, Record<string, unknown>>>
 
 /** Reads the `@openapi` comments of the routes, compiled or not. @throws Error for a comment that is not valid YAML */
 export const readRouteComments = (): Paths => {
-  // Without a path of its own, the library would search below the working directory.
+  // Relative patterns would be resolved against the working directory.
   const files = new URL(`../routes/*${extname(fileURLToPath(import.meta.url))}`, import.meta.url)
   const document = swaggerJsdoc({
     failOnErrors: true,

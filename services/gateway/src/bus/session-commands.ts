@@ -4,17 +4,16 @@ import { BridgeError, Registry, type RequestOf, Sessions } from '@codex-bridge/c
 import { stepId } from '@codex-bridge/service-kit'
 import type { BusGateway } from './bus-gateway.ts'
 
-/** Pauses between tries while a lane changes hands, in milliseconds: about six seconds in all. */
+/** Delays between attempts while a lane changes hands, in milliseconds; about six seconds in total. */
 const RETRY_PAUSES_MS = [100, 200, 400, 800, 1000, 1500, 2000]
 
 export type TurnVerb = typeof Sessions.prompt | typeof Sessions.steer | typeof Sessions.interrupt
 export type SessionCommand<V extends TurnVerb = TurnVerb> = { laneId: string; verb: V; request: RequestOf<V> }
 
 /**
- * Sends a command to whoever holds the lane's session. A prompt to a lane without one starts or recovers it first; steer
- * and interrupt need a session that is there. While the lane changes hands the command is sent again with the same id,
- * which runs at most once.
- * @throws BridgeError `lane_not_found`, `session_not_running`, `command_timeout`, or what the session answered
+ * Sends a command to the runner that holds the lane's session. A prompt starts or recovers the session if there is none; steer and
+ * interrupt need a live one. While the lane changes hands, the command is retried with the same id, under which it runs at most once.
+ * @throws BridgeError `lane_not_found`, `session_not_running`, `command_timeout`, or the error of the session
  */
 export const sendToSession = async <V extends TurnVerb>(bus: BusGateway, command: SessionCommand<V>): Promise<string> => {
   const { laneId, verb, request } = command
@@ -26,15 +25,15 @@ export const sendToSession = async <V extends TurnVerb>(bus: BusGateway, command
       return await bus.laneCommand(verb, request, laneId, left())
     } catch (error) {
       if (!isTransient(error)) throw error
-      const nobody = error instanceof NoRespondersError
-      if (nobody && !changingHands) {
+      const hasNoSession = error instanceof NoRespondersError
+      if (hasNoSession && !changingHands) {
         await findSession(bus, command, left)
         changingHands = true
         if (verb.name === Sessions.prompt.name) continue
       }
       changingHands = true
       const pause = RETRY_PAUSES_MS[attempt]
-      if (pause === undefined || pause >= left()) throw nobody ? new BridgeError('session_not_running') : error
+      if (pause === undefined || pause >= left()) throw hasNoSession ? new BridgeError('session_not_running') : error
       await sleep(pause)
     }
   }
@@ -43,7 +42,7 @@ export const sendToSession = async <V extends TurnVerb>(bus: BusGateway, command
 const isTransient = (error: unknown): error is BridgeError =>
   error instanceof BridgeError && (error.code === 'fenced' || error.code === 'bus_unavailable')
 
-/** Nobody answers for the lane: bring a session up for a prompt, say why not for the rest. */
+/** Starts the session for a prompt. @throws BridgeError for other commands: the lane or its session does not exist */
 const findSession = async (bus: BusGateway, { laneId, verb, request }: SessionCommand, left: () => number): Promise<void> => {
   if (verb.name === Sessions.prompt.name) {
     await bus.command(Registry.startSession, { commandId: stepId(request.commandId, 'wake'), laneId }, left())

@@ -1,39 +1,35 @@
 import { type Bus, countInstances } from '@codex-bridge/bus'
 import { Approvals, CODEX_NEEDS, Codex, Registry, type RunnerInfo, Webhooks } from '@codex-bridge/contracts'
+import { SingleFlight } from '@codex-bridge/platform'
 import { BRIDGE_VERSION } from '@codex-bridge/service-kit'
 import type { HealthReport, ServiceHealth } from './health-schema.ts'
 
-/** Everything asked for a report must answer within this time, in milliseconds. */
+/** Deadline of a report, in milliseconds. */
 const DEADLINE_MS = 1000
-/** Stored events a service may be behind before that is a problem: a burst is worked off within seconds. */
+/** Lag of a service that counts as a problem, in events: a burst is processed within seconds. */
 const LAG_LIMIT = 1000
-/** How long instances have to answer a question that goes to all of them; leaves time within the deadline. */
+/** How long to collect the replies of all instances, in milliseconds; within the deadline. */
 const GATHER_MS = 800
 
 const BACKENDS = [
   { name: 'lane-registry', health: Registry.health, without: 'lanes cannot be read or changed' },
   { name: 'approvals', health: Approvals.health, without: 'approvals cannot be listed or decided' },
-  { name: 'webhook-dispatcher', health: Webhooks.health, without: 'no webhook is delivered' },
+  { name: 'webhook-dispatcher', health: Webhooks.health, without: 'webhooks are not delivered' },
 ] as const
 
 export type HealthProbe = () => Promise<HealthReport>
 
-/** Asks everybody how they are. Requests that come while one is under way share its answer. */
+/** Creates a probe that asks every service. Concurrent calls share one report. */
 export const createHealthProbe = (bus: Bus): HealthProbe => {
-  let underWay: Promise<HealthReport> | undefined
-  return () => {
-    underWay ??= gather(bus).finally(() => {
-      underWay = undefined
-    })
-    return underWay
-  }
+  const reports = new SingleFlight<'report', HealthReport>()
+  return () => reports.run('report', () => gather(bus))
 }
 
 const gather = async (bus: Bus): Promise<HealthReport> => {
   if (!bus.connected()) return reportOf(bus, { services: {}, runners: [], instances: new Map() })
   const [runners, instances, ...backends] = await Promise.all([
-    soon(bus.callAll(Codex.describeRunner, {}, GATHER_MS), []),
-    soon(countInstances(bus, GATHER_MS), new Map<string, number>()),
+    withinDeadline(bus.callAll(Codex.describeRunner, {}, GATHER_MS), []),
+    withinDeadline(countInstances(bus, GATHER_MS), new Map<string, number>()),
     ...BACKENDS.map(async ({ name, health }) => [name, await healthOf(bus, health)] as const),
   ])
   return reportOf(bus, { services: Object.fromEntries(backends), runners: [...runners].sort(byId), instances })
@@ -41,17 +37,17 @@ const gather = async (bus: Bus): Promise<HealthReport> => {
 
 const byId = (left: RunnerInfo, right: RunnerInfo): number => (left.runnerId < right.runnerId ? -1 : 1)
 
-/** The answer, or a stand-in when it fails or takes too long: one silent service must not make the report late. */
-const soon = <T>(answer: Promise<T>, otherwise: T): Promise<T> =>
+/** The result, or a default if it fails or misses the deadline: one silent service must not delay the report. */
+const withinDeadline = <T>(result: Promise<T>, otherwise: T): Promise<T> =>
   Promise.race([
-    answer.catch(() => otherwise),
+    result.catch(() => otherwise),
     new Promise<T>((resolve) => {
       setTimeout(resolve, DEADLINE_MS, otherwise).unref()
     }),
   ])
 
 const healthOf = (bus: Bus, verb: (typeof BACKENDS)[number]['health']): Promise<Record<string, unknown> | undefined> =>
-  soon(bus.call(verb, {}, { timeoutMs: DEADLINE_MS }), undefined)
+  withinDeadline(bus.call(verb, {}, { timeoutMs: DEADLINE_MS }), undefined)
 
 type Gathered = {
   services: Record<string, Record<string, unknown> | undefined>
@@ -59,7 +55,7 @@ type Gathered = {
   instances: Map<string, number>
 }
 
-/** Judges what was gathered. Pure apart from the bus's own state. */
+/** Builds the report from the replies and the state of the connection. */
 const reportOf = (bus: Bus, gathered: Gathered): HealthReport => {
   const connected = bus.connected()
   const { runners } = gathered
@@ -68,7 +64,7 @@ const reportOf = (bus: Bus, gathered: Gathered): HealthReport => {
   services['session-runner'] = { status: runners.length > 0 ? worstOf(runners) : 'down', instances: runners.length }
   const problems = connected
     ? problemsOf(services, runners)
-    : ['NATS is not connected: every request waits for it; see that nats-server runs']
+    : ['NATS is not connected, so no request can be served: check that nats-server is running']
   const healthy = Object.values(services).every(({ status }) => status === 'ok') && problems.length === 0
   return {
     status: connected ? (healthy ? 'ok' : 'degraded') : 'down',
@@ -109,8 +105,8 @@ const codexOf = (runners: RunnerInfo[]): HealthReport['codex'] => {
 const versionsOf = (runners: RunnerInfo[]): string[] => [...new Set(runners.flatMap(({ codexVersions }) => codexVersions))].sort()
 
 const missingOf = (runners: RunnerInfo[]): string[] | null => {
-  const told = runners.flatMap(({ missingMethods }) => (missingMethods === null ? [] : [missingMethods]))
-  return told.length === 0 ? null : [...new Set(told.flat())]
+  const reported = runners.flatMap(({ missingMethods }) => (missingMethods === null ? [] : [missingMethods]))
+  return reported.length === 0 ? null : [...new Set(reported.flat())]
 }
 
 const homesOf = (runners: RunnerInfo[]): HealthReport['codex']['homes'] =>
@@ -121,15 +117,15 @@ const homesOf = (runners: RunnerInfo[]): HealthReport['codex']['homes'] =>
 
 const problemsOf = (services: Record<string, ServiceHealth>, runners: RunnerInfo[]): string[] => [
   ...BACKENDS.filter(({ name }) => services[name]?.status === 'down').map(
-    ({ name, without }) => `${name} does not answer: ${without}; see its log, or start everything with \`npm start\``,
+    ({ name, without }) => `${name} does not respond, so ${without}: check its log, or start everything with \`npm start\``,
   ),
   ...(runners.length === 0
-    ? ['No session-runner answers: no lane can start a session; see its log, or start everything with `npm start`']
+    ? ['No session-runner responds, so no lane can start a session: check its log, or start everything with `npm start`']
     : []),
   ...runners.flatMap(runnerProblems),
   ...versionProblems(runners),
   ...BACKENDS.filter(({ name }) => (services[name]?.lag ?? 0) > LAG_LIMIT).map(
-    ({ name }) => `${name} is ${services[name]?.lag} events behind: what it shows and sends is late; see its log`,
+    ({ name }) => `${name} is ${services[name]?.lag} events behind, so its data is outdated: check its log`,
   ),
 ]
 
@@ -138,23 +134,24 @@ const versionProblems = (runners: RunnerInfo[]): string[] => {
   if (mixed.length > 0) {
     return mixed.map(
       ({ path, versions }) =>
-        `${path} is used by Codex ${versions.join(' and ')}: an old one minds no writer lock; install one for all, then restart the old sessions`,
+        `${path} is used by Codex ${versions.join(' and ')}, and older versions ignore the writer lock: install one version everywhere, then restart the old sessions`,
     )
   }
-  return versionsOf(runners).length > 1 ? ['Runners use different Codex versions: install the same one for all'] : []
+  return versionsOf(runners).length > 1 ? ['The runners use different Codex versions: install the same one everywhere'] : []
 }
 
 const lackProblems = ({ runnerId, codexVersion, missingMethods }: RunnerInfo): string[] =>
   (missingMethods ?? []).map(
-    (method) => `${runnerId}: Codex ${codexVersion ?? ''} lacks ${method}, needed for ${CODEX_NEEDS[method]?.serves}: install a newer one`,
+    (method) =>
+      `${runnerId}: Codex ${codexVersion ?? ''} lacks ${method}, needed for ${CODEX_NEEDS[method]?.serves}: install a newer version`,
   )
 
 const runnerProblems = (runner: RunnerInfo): string[] => [
   ...(runner.codexBinary === null
-    ? [`${runner.runnerId} finds no codex binary: set CODEX_BIN, or install it with \`npm install -g @openai/codex\``]
+    ? [`${runner.runnerId} cannot find the codex binary: set CODEX_BIN, or install it with \`npm install -g @openai/codex\``]
     : []),
   ...(runner.login === 'missing'
-    ? [`${runner.runnerId} is not logged in to Codex: run \`codex login\`, or \`npm run demo\` works without an account`]
+    ? [`${runner.runnerId} is not logged in to Codex: run \`codex login\`. \`npm run demo\` works without an account`]
     : []),
   ...lackProblems(runner),
   ...(runner.problem === null ? [] : [`${runner.runnerId}: ${runner.problem}`]),

@@ -7,9 +7,9 @@ export const ServiceHealth = Type.Object(
   {
     status: Status,
     instances: Type.Integer({ minimum: 0 }),
-    lag: Type.Optional(Nullable(Type.Integer({ minimum: 0, description: 'Stored events it has not looked at yet; null: it cannot tell' }))),
+    lag: Type.Optional(Nullable(Type.Integer({ minimum: 0, description: 'Stored events it has not processed yet; null if unknown' }))),
   },
-  { additionalProperties: true, description: 'Further fields are what the service says of itself' },
+  { additionalProperties: true, description: 'Further fields are specific to the service' },
 )
 export type ServiceHealth = Static<typeof ServiceHealth> & Record<string, unknown>
 
@@ -27,14 +27,14 @@ export const HealthReport = Type.Object(
       version: RunnerInfo.properties.codexVersion,
       appServer: Nullable(RunnerInfo.properties.appServer),
       login: Nullable(RunnerInfo.properties.login),
-      mixedVersions: Type.Boolean({ description: 'Of all runners and their living app-servers' }),
+      mixedVersions: Type.Boolean({ description: 'Whether runners or running app-servers differ in version' }),
       missingMethods: Nullable(
-        Type.Array(Type.String(), { description: 'Methods of the contract that some runner cannot serve; null: none tells' }),
+        Type.Array(Type.String(), { description: 'Methods of the contract that some runner lacks; null if unknown' }),
       ),
       homes: Type.Array(Type.Object({ path: Type.String(), runners: Type.Integer(), versions: Type.Array(Type.String()) })),
     }),
-    problems: Type.Array(Type.String(), { description: 'What is amiss, in plain words, and what to do about it' }),
+    problems: Type.Array(Type.String(), { description: 'Each problem and how to fix it' }),
   },
-  { $id: 'Health', description: 'How the bridge, its services and Codex are' },
+  { $id: 'Health', description: 'Health of the bridge, its services and Codex' },
 )
 export type HealthReport = Static<typeof HealthReport>

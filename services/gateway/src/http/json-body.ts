@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { BridgeError, validator } from '@codex-bridge/contracts'
-import { koaBody } from 'koa-body'
+import { HttpMethodEnum, koaBody } from 'koa-body'
 import type { Static, TSchema } from 'typebox'
 import type { GatewayContext, GatewayMiddleware } from './gateway-context.ts'
 
@@ -37,7 +37,7 @@ export const jsonBody = (limitBytes: number): GatewayMiddleware => {
     multipart: false,
     urlencoded: false,
     text: false,
-    parsedMethods: ['POST', 'PUT', 'PATCH', 'DELETE'] as never,
+    parsedMethods: [HttpMethodEnum.POST, HttpMethodEnum.PUT, HttpMethodEnum.PATCH, HttpMethodEnum.DELETE],
     onError: (error, ctx) => {
       // The rest of the body is not read, so the connection cannot carry another request.
       ctx.set('Connection', 'close')
@@ -48,9 +48,9 @@ export const jsonBody = (limitBytes: number): GatewayMiddleware => {
     ctx.state.json = {}
     if (!hasBody(ctx.req)) return next()
     const isUtf8 = watchEncoding(ctx.req)
-    await parse(ctx as never, async () => {
+    await parse(ctx, async () => {
       if (!isUtf8()) throw new BridgeError('invalid_json', 'The request body is not valid UTF-8')
-      const { body } = ctx.request as { body?: unknown }
+      const { body } = ctx.request
       if (isDeeperThan(body, MAX_DEPTH)) {
         throw new BridgeError('validation_error', undefined, {
           details: [{ path: '/', message: `must not be nested deeper than ${MAX_DEPTH}` }],

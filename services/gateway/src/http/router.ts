@@ -1,6 +1,6 @@
 import { Router } from '@koa/router'
 import type { BusGateway } from '../bus/bus-gateway.ts'
-import type { GatewayContext, GatewayState } from './gateway-context.ts'
+import type { GatewayState } from './gateway-context.ts'
 import type { Route } from './route.ts'
 
 export type GatewayRouter = Router<GatewayState>
@@ -9,8 +9,7 @@ export type GatewayRouter = Router<GatewayState>
 export const createRouter = (routes: readonly Route[], bus: BusGateway): GatewayRouter => {
   const router: GatewayRouter = new Router<GatewayState>({ sensitive: true })
   for (const { method, path, handle } of [...routes].sort(byPrecedence)) {
-    // The router's context type has optional params; it sets them before it calls a handler.
-    router[method](path.replaceAll(/\{(\w+)\}/g, ':$1'), (ctx) => handle(ctx as unknown as GatewayContext, bus))
+    router[method](path.replaceAll(/\{(\w+)\}/g, ':$1'), (ctx) => handle(ctx, bus))
   }
   return router
 }

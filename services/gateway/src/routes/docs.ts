@@ -2,7 +2,7 @@ import { BridgeError } from '@codex-bridge/contracts'
 import { Type } from 'typebox'
 import { buildAsyncApiDocument } from '../api-docs/asyncapi-document.ts'
 import { buildOpenApiDocument } from '../api-docs/openapi-document.ts'
-import { type Page, readAsset, renderSwaggerPage } from '../api-docs/swagger-page.ts'
+import { readAsset, swaggerPage } from '../api-docs/swagger-page.ts'
 import { sendText } from '../http/command-route.ts'
 import { type Route, route } from '../http/route.ts'
 
@@ -12,7 +12,7 @@ const ASSET_MAX_AGE = 86_400
 /** Descriptions of the API and of the bus. @param documented the other routes of the API */
 export const docsRoutes = (documented: readonly Route[]): readonly Route[] => {
   const asyncApi = JSON.stringify(buildAsyncApiDocument())
-  let page: Promise<Page> | undefined
+  const page = swaggerPage('/openapi/json', '/openapi/assets')
   const routes: readonly Route[] = [
     /**
      * @openapi
@@ -26,13 +26,7 @@ export const docsRoutes = (documented: readonly Route[]): readonly Route[] => {
       method: 'get',
       path: '/openapi',
       replies: { 200: { contentType: 'text/html', schema: Type.String(), description: 'Swagger UI.' } },
-      handle: async (_input, ctx) => {
-        page ??= renderSwaggerPage('/openapi/json', '/openapi/assets')
-        const { html, policy } = await page
-        ctx.set('Content-Security-Policy', policy)
-        ctx.type = 'text/html; charset=utf-8'
-        ctx.body = html
-      },
+      handle: (_input, ctx) => page(ctx),
     }),
 
     /**

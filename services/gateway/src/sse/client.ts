@@ -5,21 +5,21 @@ import type { Page, PageRequest } from './replay.ts'
 
 /** The connection of a client. */
 export type Sink = {
-  /** False when the connection has enough for now: `onDrain` tells when it takes more. */
+  /** False if the connection's buffer is full; `onDrain` signals when to continue. */
   write(bytes: Uint8Array): boolean
   onDrain(listener: () => void): void
   onClose(listener: () => void): void
-  /** Ends the stream after what was written. */
+  /** Ends the stream once everything written was sent. */
   end(): void
   /** Breaks the connection. */
   destroy(): void
 }
 
-/** Where a client gets its events from. */
+/** The source of a client's events. */
 export type Feed = {
-  /** Nothing up to this sequence is still to come. */
+  /** Every event up to this sequence has been published. */
   readonly last: number
-  /** From this sequence on `recent` is complete. */
+  /** `recent` is complete from this sequence on. */
   readonly recentFrom: number
   recent(after: number): Iterable<StreamEvent>
   page(request: PageRequest): Promise<Page>
@@ -29,26 +29,25 @@ export type ClientOptions = {
   filter: StreamFilter
   position: number
   retryMs: number
-  /** Told once, when the client is gone; `cut` names why it was sent away. */
+  /** Called once when the client is gone; `cut` is the reason if it was disconnected. */
   onGone: (cut?: 'not_draining') => void
   observe?: (problem: string) => void
   drainTimeoutMs?: number
   readRetryMs?: number
 }
 
-/** A client that takes nothing for so long is cut, in milliseconds. It resumes by id. */
+/** A client that reads nothing for this long is disconnected, in milliseconds. It can resume by id. */
 export const DRAIN_TIMEOUT_MS = 30_000
 
-/** What is handed to the connection at once, in bytes: bounds what a client that stopped reading costs. */
+/** Maximum bytes per write; bounds the memory that a client that stopped reading can hold. */
 const BATCH_BYTES = 16 * 1024
 
-/** Pause before old events are asked for again, in milliseconds. */
+/** Delay before a failed read of old events is retried, in milliseconds. */
 const READ_RETRY_MS = 250
 
 /**
- * One open event stream. It keeps no buffer but a position: events that come while the connection is full are read from
- * the shared ring, or from the log, when it takes more. So a slow client costs no memory and loses nothing, and one that
- * takes nothing at all is cut.
+ * One open event stream. It has a position instead of a buffer: events that arrive while the connection is full are read later from
+ * the shared ring or the log. A slow client therefore costs no memory and loses nothing; one that stops reading is disconnected.
  */
 export class StreamClient {
   readonly filter: StreamFilter
@@ -56,11 +55,11 @@ export class StreamClient {
   readonly #sink: Sink
   readonly #feed: Feed
   readonly #options: ClientOptions
-  /** Every event up to here was written or is none of this client's. */
+  /** Every event up to here was written or filtered out. */
   #position: number
-  /** The newest id the client has been told. */
-  #told: number
-  /** Caught up: events are written as they come. Otherwise a pump is at work. */
+  /** The last id that was sent. */
+  #sentId: number
+  /** Caught up: events are written as they arrive. Otherwise `#pump` is running. */
   #live = false
   #pumping = false
   #full = false
@@ -76,7 +75,7 @@ export class StreamClient {
     this.filter = options.filter
     this.#admits = compileFilter(options.filter)
     this.#position = options.position
-    this.#told = options.position
+    this.#sentId = options.position
     sink.onDrain(() => {
       this.#full = false
       this.#onRoom?.()
@@ -93,42 +92,42 @@ export class StreamClient {
     return this.#live
   }
 
-  /** Starts delivery. The client must be among those that `offer` is called for. */
+  /** Starts delivery. `offer` must be called for every event from now on. */
   start(): void {
     void this.#pump()
   }
 
-  /** Hands over the next event of the log. */
+  /** Delivers the next event of the log. */
   offer(event: StreamEvent): void {
     if (!this.#live || event.seq <= this.#position) return
     this.#position = event.seq
     if (!this.#admits(event)) return
-    this.#told = event.seq
+    this.#sentId = event.seq
     if (!this.#write(event.frame)) void this.#pump()
   }
 
-  /** Writes something that is not part of the log, or leaves it when the connection is full. */
+  /** Writes something that is not part of the log; dropped if the connection is full. */
   offerExtra(bytes: Uint8Array): void {
     if (!this.#full) this.#write(bytes)
   }
 
-  /** Says that the stream goes on from another place, and goes there. */
+  /** Moves to another position and sends the notice about it. */
   moveTo(position: number, notice: Parameters<typeof noticeFrame>[0]): void {
     this.#generation += 1
     this.#position = position
-    this.#told = position
+    this.#sentId = position
     this.#write(noticeFrame(notice, position))
     void this.#pump()
   }
 
   heartbeat(): void {
     if (this.#full) return
-    const moved = this.#live && this.#position > this.#told
+    const moved = this.#live && this.#position > this.#sentId
     this.#write(heartbeatFrame(moved ? this.#position : undefined))
-    if (moved) this.#told = this.#position
+    if (moved) this.#sentId = this.#position
   }
 
-  /** Ends the stream in good order; the client comes back and resumes. */
+  /** Ends the stream cleanly; the client reconnects and resumes. */
   end(): void {
     if (this.#closed) return
     this.#ending = true
@@ -150,7 +149,7 @@ export class StreamClient {
     return !this.#full
   }
 
-  /** Writes what the client has not had yet until it has caught up. */
+  /** Writes everything after the client's position until it has caught up. */
   async #pump(): Promise<void> {
     this.#live = false
     if (this.#pumping) return
@@ -158,7 +157,7 @@ export class StreamClient {
     try {
       while (!this.#closed) {
         if (this.#full && !(await this.#room())) return
-        // No await between this check and `live`: no event can come in between.
+        // No await between this check and `live`, so no event can arrive in between.
         if (this.#position >= this.#feed.last) {
           this.#live = true
           return
@@ -171,7 +170,7 @@ export class StreamClient {
     }
   }
 
-  /** As many recent events as fit into a batch, in one write. */
+  /** Writes as many recent events as fit into one batch. */
   #writeRecent(): void {
     const { last } = this.#feed
     const frames: Uint8Array[] = []
@@ -183,7 +182,7 @@ export class StreamClient {
       }
       this.#position = event.seq
       if (!this.#admits(event)) continue
-      this.#told = event.seq
+      this.#sentId = event.seq
       frames.push(event.frame)
       bytes += event.frame.length
     }
@@ -199,27 +198,27 @@ export class StreamClient {
       const to = Math.min(this.#feed.recentFrom - 1, this.#feed.last)
       page = await this.#feed.page({ position: this.#position, to, filter: this.filter, admits: this.#admits, isWanted })
     } catch (error) {
-      if (isWanted()) this.#options.observe?.(`replay after ${this.#position} is tried again: ${String(error)}`)
+      if (isWanted()) this.#options.observe?.(`retrying the replay after ${this.#position}: ${String(error)}`)
       await sleep(this.#options.readRetryMs ?? READ_RETRY_MS)
       return
     }
     if (!isWanted()) return
     if (page.gap) {
       this.#position = page.gap.to
-      this.#told = page.gap.to
+      this.#sentId = page.gap.to
       this.#write(noticeFrame({ event: 'gap', reason: 'expired', ...page.gap }, page.gap.to))
     }
     for (const event of page.events) {
       if (this.#full && !(await this.#room())) return
       if (!isWanted()) return
       this.#position = event.seq
-      this.#told = event.seq
+      this.#sentId = event.seq
       this.#write(event.frame)
     }
     this.#position = page.reached
   }
 
-  /** Resolves when the connection takes more: true. Or when it is gone: false. */
+  /** Resolves with true once the connection accepts more, with false if it is closed. */
   #room(): Promise<boolean> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => {

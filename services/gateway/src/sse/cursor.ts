@@ -1,9 +1,9 @@
-/** Where a client wants to go on: `none` is live only, `malformed` is something that this API never gave out. */
+/** Where a client resumes. `none`: live only. `malformed`: not a position that this API returned. */
 export type Cursor = { kind: 'none' } | { kind: 'malformed' } | { kind: 'after'; seq: number }
 
 /**
- * Reads a cursor. The header wins: a browser that reconnects sends it with the address it was opened with, whose own
- * cursor is old by then. An empty value is none, as the standard says.
+ * Parses a cursor. The header takes precedence: a reconnecting browser sends it along with the original URL, whose cursor is outdated
+ * by then. An empty value means none, as the SSE standard requires.
  */
 export const cursorOf = (lastEventId: string | undefined, query: string | undefined): Cursor => {
   const text = (lastEventId || query || '').trim()

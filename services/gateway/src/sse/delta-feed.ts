@@ -3,7 +3,7 @@ import type { StreamClient } from './client.ts'
 import { admitsDelta } from './filter.ts'
 import { deltaFrame } from './frame.ts'
 
-/** Token and output deltas for the clients that asked for them. Subscribed to only while there are any. */
+/** Delivers token and output deltas to the clients that requested them. Subscribed only while there are such clients. */
 export class DeltaFeed {
   readonly #bus: Bus
   readonly #clients = new Set<StreamClient>()
@@ -28,7 +28,7 @@ export class DeltaFeed {
     this.#unsubscribe = undefined
   }
 
-  /** Deltas are lossy: who is behind gets none until it has caught up. */
+  /** Deltas are lossy: a client that is behind gets none until it has caught up. */
   #forward(laneId: string, bytes: Uint8Array): void {
     const json = decodeText(bytes)
     let delta: unknown

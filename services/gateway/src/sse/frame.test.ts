@@ -16,11 +16,11 @@ const eventOf = (body: string) => {
 }
 
 describe('StreamEvent', () => {
-  it('is a nameless frame that ends with its id', () => {
+  it('encodes a frame without a name, with the id last', () => {
     expect(text(eventOf('{"id":"evt_1","laneId":"lane-a"}').frame)).toBe('data: {"seq":7,"id":"evt_1","laneId":"lane-a"}\nid: 7\n\n')
   })
 
-  it('keeps one data line whatever the body looks like', () => {
+  it('has a single data line for any body', () => {
     const frame = text(eventOf('{"id":"evt_1",\r\n"payload":{"text":"a\\nb\\u2028\u2028😀\\u0000"}\n}').frame)
     expect(frame.split('\n')).toHaveLength(4)
     expect(JSON.parse(frame.split('\n')[0]?.slice(6) ?? '').payload.text).toBe('a\nb\u2028\u2028😀\u0000')
@@ -32,21 +32,21 @@ describe('StreamEvent', () => {
     ['an empty object', raw('{}')],
     ['another subject', raw('{"id":"evt_1"}', 7, 'lane.cmd.registry.x')],
     ['another aggregate', raw('{"id":"evt_1"}', 7, 'lane.evt.a.other')],
-  ])('is not made of %s', (_what, message) => expect(StreamEvent.of(message)).toBeUndefined())
+  ])('is undefined for %s', (_what, message) => expect(StreamEvent.of(message)).toBeUndefined())
 
-  it('reads the context only when it is asked for, and survives what does not parse', () => {
+  it('parses the context on first use and tolerates a malformed body', () => {
     expect(eventOf('{"threadId":"t1","sessionId":null}').context).toEqual({ laneId: 'lane-a', threadId: 't1', sessionId: null })
     expect(eventOf('{"broken').context).toEqual({ laneId: 'lane-a', threadId: null, sessionId: null })
   })
 })
 
 describe('other frames', () => {
-  it('open with a wait and an id without data', () => expect(text(openingFrame(2500, 41))).toBe('retry: 2500\nid: 41\n\n'))
-  it('beat with and without an id', () => {
+  it('open with a reconnect delay and an id without data', () => expect(text(openingFrame(2500, 41))).toBe('retry: 2500\nid: 41\n\n'))
+  it('send heartbeats with and without an id', () => {
     expect(text(heartbeatFrame())).toBe(': heartbeat\n\n')
     expect(text(heartbeatFrame(9))).toBe(': heartbeat\nid: 9\n\n')
   })
-  it('tell of gaps by name', () => {
+  it('report gaps as named events', () => {
     expect(text(noticeFrame({ event: 'gap', reason: 'expired', from: 3, to: 8 }, 8))).toBe(
       'event: gap\ndata: {"reason":"expired","from":3,"to":8}\nid: 8\n\n',
     )

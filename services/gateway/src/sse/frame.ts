@@ -9,9 +9,9 @@ const LINE_BREAKS = /[\r\n]+/g
 const encoder = new TextEncoder()
 
 /**
- * An event on its way to clients: its frame is made once and shared by all of them. The frame has no event name, so that
- * `EventSource.onmessage` gets every event (the type is in the data), and ends with its id: a client cut inside a frame has
- * not seen the id and asks for the event again.
+ * An event with its SSE frame, which is encoded once and shared by all clients. The frame has no event name, so that
+ * `EventSource.onmessage` receives every event; the type is in the data. The id comes last: a client that is disconnected within a
+ * frame has not seen the id and requests the event again.
  */
 export class StreamEvent {
   readonly seq: number
@@ -27,17 +27,17 @@ export class StreamEvent {
     this.frame = frame
   }
 
-  /** Undefined for a message of the log that is no event of ours. */
+  /** Undefined for a log message that is not an event. */
   static of(raw: RawEvent): StreamEvent | undefined {
     const laneId = parseEventSubject(raw.subject)?.laneId
     if (laneId === undefined || OPENING.some((byte, index) => raw.bytes[index] !== byte)) return
     const json = eventJson(raw.bytes, raw.seq)
-    // A line break would end the data line. JSON has none inside strings, so outside of them a space means the same.
+    // A line break would end the data line. JSON strings contain none, so it can be replaced by a space.
     const line = LINE_BREAK.test(json) ? json.replace(LINE_BREAKS, ' ') : json
     return new StreamEvent(raw.seq, laneId, raw.type, encoder.encode(`${DATA}${line}\nid: ${raw.seq}\n\n`))
   }
 
-  /** What scopes are compared with; read from the body only when a filter asks for it. */
+  /** The ids that scopes are matched against; parsed on first use. */
   get context(): EventContext {
     this.#context ??= this.#readContext()
     return this.#context
@@ -49,7 +49,7 @@ export class StreamEvent {
       const body = JSON.parse(text.slice(DATA.length, text.indexOf('\n'))) as { threadId?: unknown; sessionId?: unknown }
       return { laneId: this.laneId, threadId: textOrNull(body.threadId), sessionId: textOrNull(body.sessionId) }
     } catch {
-      // Not worth the process: it is shown to those who do not ask for a thread or session.
+      // A malformed body matches only filters without threads and sessions.
       return { laneId: this.laneId, threadId: null, sessionId: null }
     }
   }
@@ -58,26 +58,26 @@ export class StreamEvent {
 const textOrNull = (value: unknown): string | null => (typeof value === 'string' ? value : null)
 
 /**
- * First bytes of a stream: how long to wait before a reconnect, and an id without data. The id makes no event in a client
- * but is what it resumes from, so a cut before the first event loses nothing.
+ * First frame of a stream: the reconnect delay, and an id without data. The id dispatches no event in the client but is the position
+ * to resume from, so a disconnect before the first event loses nothing.
  */
 export const openingFrame = (retryMs: number, position: number): Uint8Array => encoder.encode(`retry: ${retryMs}\nid: ${position}\n\n`)
 
-/** Keeps proxies from closing a quiet stream; with a position it also moves the client's cursor past what its filter hid. */
+/** Keeps proxies from closing a quiet stream. A position moves the client's cursor past filtered events. */
 export const heartbeatFrame = (position?: number): Uint8Array =>
   encoder.encode(position === undefined ? ': heartbeat\n\n' : `: heartbeat\nid: ${position}\n\n`)
 
-/** `gap`: events are gone. `reset`: the cursor means nothing here; everything that is kept follows. */
+/** `gap`: events are no longer stored. `reset`: the cursor is invalid; every stored event follows. */
 export type Notice = { event: 'gap' | 'reset'; reason: string; from: number; to: number }
 
-/** A named event about the stream itself. Its id is where the stream goes on, so that the notice is not repeated on resume. */
+/** A named event about the stream itself. Its id is the position after it, so that it is not repeated on resume. */
 export const noticeFrame = ({ event, ...data }: Notice, position: number): Uint8Array =>
   encoder.encode(`event: ${event}\ndata: ${JSON.stringify(data)}\nid: ${position}\n\n`)
 
-/** A delta: a named event without an id, because it is not stored and cannot be resumed from. */
+/** A delta: a named event without an id, since it is not stored. */
 export const deltaFrame = (json: string): Uint8Array => encoder.encode(`event: delta\n${DATA}${json.replace(LINE_BREAKS, ' ')}\n\n`)
 
-/** Reconnects of many clients spread over this range, in milliseconds. */
+/** Range of the reconnect delay, in milliseconds; spreads the reconnects of many clients. */
 const RETRY_FROM_MS = 2000
 const RETRY_TO_MS = 5000
 

@@ -44,7 +44,7 @@ const append = (log: ScriptedLog, count: number, laneId = 'a') => {
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index)
 
 describe('EventHub', () => {
-  it('passes live events on at once, in the same turn', async () => {
+  it('delivers live events synchronously', async () => {
     const log = new ScriptedLog()
     const { sink } = open(await startHub(log), 0)
     append(log, 3)
@@ -53,14 +53,14 @@ describe('EventHub', () => {
     expect(log.reads).toBe(0)
   })
 
-  it('opens with a wait and the position', async () => {
+  it('opens with the reconnect delay and the position', async () => {
     const log = new ScriptedLog()
     append(log, 5)
     const hub = await startHub(log)
     expect(open(hub, hub.last).sink.text).toBe('retry: 2000\nid: 5\n\n')
   })
 
-  it('fills what the live side lost before it goes on', async () => {
+  it('fills a gap in the live events before it continues', async () => {
     const log = new ScriptedLog()
     const hub = await startHub(log)
     const { sink } = open(hub, 0)
@@ -73,7 +73,7 @@ describe('EventHub', () => {
     expect(hub.fills).toBe(1)
   })
 
-  it('finds a lost end after a reconnect', async () => {
+  it('finds lost events at the end of the log after a reconnect', async () => {
     const log = new ScriptedLog()
     const hub = await startHub(log)
     const { sink } = open(hub, 0)
@@ -97,7 +97,7 @@ describe('EventHub', () => {
     expect(log.reads).toBe(reads + 1)
   })
 
-  it('says which events are gone', async () => {
+  it('reports which events are gone', async () => {
     const log = new ScriptedLog()
     append(log, 30)
     const hub = await startHub(log)
@@ -108,7 +108,7 @@ describe('EventHub', () => {
     expect(sink.ids()).toEqual(range(11, 30))
   })
 
-  it('makes no gap of events that a purge took from the middle', async () => {
+  it('reports no gap for events purged from the middle', async () => {
     const log = new ScriptedLog()
     append(log, 30)
     log.events = log.events.filter(({ seq }) => seq % 5 !== 0)
@@ -119,7 +119,7 @@ describe('EventHub', () => {
     expect(sink.ids()).toEqual(range(1, 30).filter((seq) => seq % 5 !== 0))
   })
 
-  it('starts over with a log that was made anew', async () => {
+  it('starts over when the log is re-created', async () => {
     const log = new ScriptedLog()
     append(log, 12)
     const hub = await startHub(log)
@@ -136,7 +136,7 @@ describe('EventHub', () => {
     expect(sink.ids()).toEqual([1, 2, 3, 4, 5])
   })
 
-  it('cuts a client that takes nothing, and no other', async () => {
+  it('disconnects a client that reads nothing, and no other', async () => {
     const log = new ScriptedLog()
     const hub = await startHub(log)
     const stalled = open(hub, 0, everything, new ScriptedSink(100), 20)
@@ -149,7 +149,7 @@ describe('EventHub', () => {
     expect(hub.clients.size).toBe(1)
   })
 
-  it('never cuts a slow client that advances, and keeps no buffer for it', async () => {
+  it('never disconnects a slow client that advances, and buffers nothing for it', async () => {
     const log = new ScriptedLog()
     const hub = await startHub(log)
     const { client, sink, cut } = open(hub, 0, everything, new ScriptedSink(120), 200)
@@ -164,7 +164,7 @@ describe('EventHub', () => {
     expect(cut()).toBeUndefined()
   })
 
-  it('moves the cursor of a client whose filter hides events', async () => {
+  it('moves the cursor of a client past filtered events', async () => {
     const log = new ScriptedLog()
     const hub = await startHub(log)
     const { client, sink } = open(hub, 0, laneOnly('b'))
@@ -205,10 +205,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('reconnect' as const, 'outage' as const, 'wait' as const) }) },
 )
 
-/** A client over all its connections, and what it has seen. */
+/** A client across its connections, with the ids it received. */
 type Watcher = { filter: StreamFilter; start: number; ids: number[]; room: number; now: ReturnType<typeof open> }
 
-describe('over any interleaving of storing, losing, replaying, stalling and cutting', () => {
+describe('with any interleaving of appends, losses, replays, stalls and disconnects', () => {
   const run = async (steps: Step[]): Promise<void> => {
     const log = new ScriptedLog()
     append(log, 10)
@@ -261,7 +261,7 @@ describe('over any interleaving of storing, losing, replaying, stalling and cutt
     hub.stop()
   }
 
-  it('every client sees exactly its events, once and in order', async () => {
+  it('every client receives exactly its events, once and in order', async () => {
     await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), run), { numRuns: 300 })
   }, 120_000)
 })

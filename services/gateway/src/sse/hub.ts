@@ -8,13 +8,13 @@ import { EventRing, type RingLimits } from './ring.ts'
 
 const RING: RingLimits = { events: 8192, bytes: 32 * 1024 * 1024 }
 
-/** What is read at start at most, so that clients of the process before find their events in memory. It delays the start. */
+/** Maximum read at start, so that clients of the previous process resume from memory. It delays the start. */
 const PRELOADED = { events: 1000, bytes: 8 * 1024 * 1024 }
 
-/** Live events held back while a gap is filled; beyond that they are read from the log as well. */
+/** Maximum live events held back while a gap is filled; beyond that they are read from the log too. */
 const HELD = 5000
 
-/** How often the end of the log is compared with what came, in milliseconds: the last event has no successor to betray its loss. */
+/** How often the end of the log is checked, in milliseconds: the loss of the last event is not revealed by a successor. */
 const CHECK_EVERY_MS = 5000
 const RETRY_MS = 200
 
@@ -27,9 +27,9 @@ export type HubOptions = {
 }
 
 /**
- * The event log inside this process: one live subscription for all clients. Sequences of the log have no holes when they
- * are made, so a live event that is not the successor of the one before means that some were missed; they are read from
- * the log before anything after them goes out.
+ * The event log in this process: one live subscription for all clients. The log assigns sequences without holes, so a live event that
+ * is not the successor of the previous one means that events were missed. They are read from the log before anything later is
+ * published.
  */
 export class EventHub implements Feed {
   readonly #source: LogSource
@@ -40,16 +40,16 @@ export class EventHub implements Feed {
   readonly #stops: (() => void)[] = []
   #last = 0
   #created = ''
-  /** Grows whenever sequences start over. */
+  /** Incremented whenever sequences start over. */
   #epoch = 0
   /** The highest sequence known to exist. */
   #known = 0
   #held: RawEvent[] = []
   #filling = false
   #stopped = false
-  /** What the check before saw beyond `last`; seen twice, it is not merely on its way. */
+  /** End of the log at the previous check, if beyond `last`: an event missing in two checks is lost, not just in flight. */
   #suspected = 0
-  /** Gaps that were filled, for tests and metrics. */
+  /** Number of gaps filled. */
   fills = 0
 
   constructor(options: HubOptions) {
@@ -79,7 +79,7 @@ export class EventHub implements Feed {
     return this.#replay.page(request)
   }
 
-  /** Subscribes, then reads where the log ends: what comes in between is held back and sorted out by sequence. */
+  /** Subscribes, then reads the end of the log. Events that arrive in between are held back and ordered by sequence. */
   async start(): Promise<void> {
     this.#filling = true
     this.#stops.push(this.#source.subscribe((raw) => this.#receive(raw)))
@@ -91,7 +91,7 @@ export class EventHub implements Feed {
     await this.#fill()
   }
 
-  /** Ends every stream; clients come back elsewhere or later and resume by id. */
+  /** Ends every stream. Clients reconnect and resume by id. */
   stop(): void {
     this.#stopped = true
     for (const stop of this.#stops.splice(0)) stop()
@@ -126,7 +126,7 @@ export class EventHub implements Feed {
       this.#publish(raw)
       return
     }
-    // An old sequence is a repetition, or the log was made anew: then its numbers start over.
+    // An old sequence is a duplicate, or the log was re-created and its sequences start over.
     if (!this.#filling && raw.seq <= this.#last) {
       void this.#check(true)
       return
@@ -141,14 +141,14 @@ export class EventHub implements Feed {
     this.#last = raw.seq
     const event = StreamEvent.of(raw)
     if (!event) {
-      this.#options.observe?.(`message ${raw.seq} of ${raw.subject} is no event and was passed over`)
+      this.#options.observe?.(`skipped message ${raw.seq} on ${raw.subject}: not an event`)
       return
     }
     this.#ring.push(event)
     for (const client of this.#clients) client.offer(event)
   }
 
-  /** Goes on without gaps: first from the log up to what is held, then what is held. */
+  /** Closes the gap: reads from the log up to the held events, then publishes those. */
   async #fill(): Promise<void> {
     this.#filling = true
     while (!this.#stopped) {
@@ -158,7 +158,7 @@ export class EventHub implements Feed {
         this.fills += 1
         await this.#readTo(Math.min(this.#known, (this.#held[0]?.seq ?? Number.POSITIVE_INFINITY) - 1))
       } catch (error) {
-        this.#options.observe?.(`events after ${this.#last} are read again: ${String(error)}`)
+        this.#options.observe?.(`retrying the read after ${this.#last}: ${String(error)}`)
         await sleep(this.#options.retryMs ?? RETRY_MS)
         await this.#check(true)
       }
@@ -182,18 +182,18 @@ export class EventHub implements Feed {
       if (this.#stopped || epoch !== this.#epoch) return
       for (const raw of portion) this.#publish(raw)
     }
-    // What is not in the log any more will not come.
+    // Events that are missing from the log were deleted.
     if (epoch === this.#epoch) this.#last = Math.max(this.#last, to)
   }
 
-  /** Compares with the end of the log. `now`: after a reconnect, where waiting for live events to arrive is pointless. */
+  /** Compares `last` with the end of the log. `now`: fill without waiting for live events, such as after a reconnect. */
   async #check(now: boolean): Promise<void> {
     const before = this.#last
     let extent: LogExtent
     try {
       extent = await this.#source.extent()
     } catch {
-      // The next check, or the reconnect, comes for sure.
+      // The next check or reconnect will retry.
       return
     }
     if (this.#stopped) return
@@ -208,11 +208,11 @@ export class EventHub implements Feed {
     if (!this.#filling && this.#last < this.#known) await this.#fill()
   }
 
-  /** The log is another one, or lost its end: sequences start over, and every client is told. */
+  /** The log was replaced or truncated: sequences start over, and every client is notified. */
   #restart(extent: LogExtent): void {
     const before = this.#last
-    this.#options.observe?.(`the event log starts over at ${extent.firstSeq}, was at ${before}`)
-    // Nobody can tell which log these are of; the new one has its own in any case.
+    this.#options.observe?.(`the event log restarts at ${extent.firstSeq}, was at ${before}`)
+    // Held events may belong to either log; those of the new one are read from it.
     this.#held = []
     this.#begin(extent)
     const position = extent.firstSeq - 1

@@ -1,34 +1,33 @@
 import { type Bus, type RawEvent, subscribeLive } from '@codex-bridge/bus'
 import { BridgeError, STREAMS, subjects } from '@codex-bridge/contracts'
 
-/** What the stream holds, and which stream it is: one that was made anew has another `created`. */
+/** The range of the stream. `created` identifies it: a re-created stream has a different value. */
 export type LogExtent = { firstSeq: number; lastSeq: number; created: string; meanBytes: number }
 
 export type LogRange = { from: number; to: number; laneId?: string | undefined }
 
-/** The event log as the hub needs it. */
+/** The event log, as the hub reads it. */
 export type LogSource = {
   connected(): boolean
   onReconnect(listener: () => void): () => void
-  /** Events as they are stored; some may be missed, and whoever needs all compares sequences. */
+  /** Delivers events as they are stored. Some may be missed; the sequences reveal it. */
   subscribe(handle: (event: RawEvent) => void): () => void
-  /** @throws when the broker does not answer */
+  /** @throws BridgeError when the broker does not respond */
   extent(): Promise<LogExtent>
-  /** Everything kept in a range, in order and in portions. Ends only when the range is complete. @throws otherwise */
+  /** Yields every stored event of a range in order, in portions. @throws BridgeError when the range cannot be completed */
   read(range: LogRange): AsyncIterable<RawEvent[]>
 }
 
-/** An answer that takes longer is given up, in milliseconds: a broker that died does not say so. */
+/** Maximum wait for the broker, in milliseconds: a dead broker does not report its death. */
 const PATIENCE_MS = 8000
 
 /**
- * What the broker is asked for at once. Bounded in bytes: a reader that wants a page must not be sent the megabytes behind
- * it, and several of those at once make the broker cut the whole connection as too slow. It must exceed the largest message,
- * which would never come otherwise.
+ * Maximum bytes per request to the broker. Unbounded, a reader of one page would be sent the megabytes behind it, and several at once
+ * would make the broker close the connection as too slow. It must exceed the largest message, which would never arrive otherwise.
  */
 const PORTION_BYTES = 1024 * 1024
 
-/** What the library asks for together with a limit in bytes. It does not notice by itself that so many have come. */
+/** Message limit that the library sends along with a byte limit. The library does not stop reading at the limit. */
 const PORTION_EVENTS = 100
 const PORTION_EXPIRES_MS = 5000
 
@@ -48,7 +47,7 @@ const assertConnected = (bus: Bus): void => {
   if (!bus.connected()) throw new BridgeError('bus_unavailable', 'NATS is not connected')
 }
 
-/** Reads with one consumer and one request per portion, so that what nobody asks for is not sent. */
+/** Reads with one consumer and one request per portion, so that nothing unrequested is sent. */
 async function* readPortions(bus: Bus, { from, to, laneId }: LogRange): AsyncGenerator<RawEvent[]> {
   if (to < from) return
   assertConnected(bus)
@@ -69,8 +68,8 @@ async function* readPortions(bus: Bus, { from, to, laneId }: LogRange): AsyncGen
       }
       await inTime(collect())
       if (portion.length > 0) yield portion
-      // Promised and not sent: the consumer is gone, which a request to it does not tell.
-      else if (pending > 0) throw new BridgeError('bus_unavailable', 'A read of the event log broke off')
+      // The consumer is gone, which a request to it does not report: messages were pending but none arrived.
+      else if (pending > 0) throw new BridgeError('bus_unavailable', 'A read of the event log ended early')
     }
   } finally {
     void consumer.delete().catch(() => undefined)
@@ -80,7 +79,7 @@ async function* readPortions(bus: Bus, { from, to, laneId }: LogRange): AsyncGen
 const inTime = async <T>(answer: Promise<T>): Promise<T> => {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new BridgeError('bus_unavailable', 'The event log does not answer')), PATIENCE_MS)
+    timer = setTimeout(() => reject(new BridgeError('bus_unavailable', 'The event log is not responding')), PATIENCE_MS)
   })
   try {
     return await Promise.race([answer, late])

@@ -2,32 +2,32 @@ import { onlyLaneOf, type StreamFilter } from './filter.ts'
 import { StreamEvent } from './frame.ts'
 import type { LogSource } from './log-source.ts'
 
-/** A page is full at this; small, because a client that does not read keeps its page in memory. */
+/** Limits of a page; small, because a client that does not read keeps its page in memory. */
 const PAGE_EVENTS = 500
 const PAGE_BYTES = 256 * 1024
 
-/** Pages read from the log at once, over all clients: each costs the broker a consumer. */
+/** Maximum pages read from the log at once, over all clients: each needs a consumer on the broker. */
 const CONCURRENT_PAGES = 8
 
 export type PageRequest = {
-  /** Events after this sequence are wanted, up to `to` at most. */
+  /** Read events after this sequence, up to and including `to`. */
   position: number
   to: number
   filter: StreamFilter
   admits: (event: StreamEvent) => boolean
-  /** False once nobody waits for the page any more. */
+  /** False once the page is no longer needed. */
   isWanted: () => boolean
 }
 
 export type Page = {
   events: StreamEvent[]
-  /** Nothing up to this sequence is left to read. */
+  /** Everything up to this sequence was read. */
   reached: number
-  /** Sequences after the position asked for that the log no longer has. */
+  /** Sequences after the requested position that the log no longer holds. */
   gap: { from: number; to: number } | undefined
 }
 
-/** Reads old events for clients, page by page and a bounded number at a time. */
+/** Reads old events for clients in pages, a bounded number at a time. */
 export class ReplayReader {
   readonly #source: LogSource
   #free = CONCURRENT_PAGES
@@ -37,7 +37,7 @@ export class ReplayReader {
     this.#source = source
   }
 
-  /** @throws when the broker goes away; the position is still good */
+  /** @throws BridgeError when the broker is lost; the position stays valid */
   async page(request: PageRequest): Promise<Page> {
     await this.#enter()
     try {
@@ -75,7 +75,7 @@ export class ReplayReader {
     await new Promise<void>((resolve) => this.#waiting.push(resolve))
   }
 
-  /** The place goes straight to the next in line. */
+  /** Passes the slot to the next waiting read. */
   #leave(): void {
     const next = this.#waiting.shift()
     if (next) next()

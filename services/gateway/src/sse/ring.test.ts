@@ -13,7 +13,7 @@ const eventAt = (seq: number, size = 0): StreamEvent => {
 const seqsAfter = (ring: EventRing, seq: number) => [...ring.after(seq)].map((event) => event.seq)
 
 describe('EventRing', () => {
-  it('keeps the newest and knows from where it is complete', () => {
+  it('holds the newest events and knows where it is complete from', () => {
     fc.assert(
       fc.property(
         fc.array(fc.record({ step: fc.integer({ min: 1, max: 3 }), size: fc.integer({ min: 0, max: 400 }) }), { maxLength: 3000 }),
@@ -37,7 +37,7 @@ describe('EventRing', () => {
     )
   })
 
-  it('keeps an event that alone is over the limit', () => {
+  it('holds a single event that exceeds the limit', () => {
     const ring = new EventRing({ events: 10, bytes: 100 }, 1)
     ring.push(eventAt(1))
     ring.push(eventAt(2, 500))

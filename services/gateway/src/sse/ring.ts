@@ -2,7 +2,7 @@ import type { StreamEvent } from './frame.ts'
 
 export type RingLimits = { events: number; bytes: number }
 
-/** The newest events in memory, complete from a known sequence on: what most replays are served from. */
+/** The most recent events, complete from a known sequence on. Most replays are served from it. */
 export class EventRing {
   readonly #limits: RingLimits
   #events: StreamEvent[] = []
@@ -10,13 +10,13 @@ export class EventRing {
   #bytes = 0
   #completeFrom: number
 
-  /** @param completeFrom the first sequence that will be kept */
+  /** @param completeFrom the first sequence that will be held */
   constructor(limits: RingLimits, completeFrom: number) {
     this.#limits = limits
     this.#completeFrom = completeFrom
   }
 
-  /** From this sequence on nothing is missing up to the newest. */
+  /** The ring is complete from this sequence on. */
   get completeFrom(): number {
     return this.#completeFrom
   }
@@ -25,27 +25,27 @@ export class EventRing {
     return this.#events.length - this.#head
   }
 
-  /** Adds the next event; sequences only grow. */
+  /** Adds the next event. Sequences must increase. */
   push(event: StreamEvent): void {
     this.#events.push(event)
     this.#bytes += event.frame.length
-    while (this.size > this.#limits.events || (this.#bytes > this.#limits.bytes && this.size > 1)) this.#forgetOldest()
+    while (this.size > this.#limits.events || (this.#bytes > this.#limits.bytes && this.size > 1)) this.#dropOldest()
   }
 
-  #forgetOldest(): void {
+  #dropOldest(): void {
     const oldest = this.#events[this.#head]
     if (!oldest) return
     this.#bytes -= oldest.frame.length
     this.#completeFrom = oldest.seq + 1
     this.#head += 1
-    // Shifting one by one would cost the whole array each time.
+    // Shifting single elements would copy the whole array each time.
     if (this.#head > 1024 && this.#head * 2 > this.#events.length) {
       this.#events = this.#events.slice(this.#head)
       this.#head = 0
     }
   }
 
-  /** Forgets everything; complete again from `completeFrom` on. */
+  /** Clears the ring; it will be complete from `completeFrom` on. */
   restart(completeFrom: number): void {
     this.#events = []
     this.#head = 0
@@ -53,7 +53,7 @@ export class EventRing {
     this.#completeFrom = completeFrom
   }
 
-  /** The kept events after a sequence, oldest first. Complete only from `completeFrom` on. */
+  /** The held events after a sequence, oldest first; complete only from `completeFrom` on. */
   *after(seq: number): Generator<StreamEvent> {
     for (let index = this.#indexAfter(seq); index < this.#events.length; index += 1) {
       const event = this.#events[index]

@@ -11,7 +11,7 @@ import { type LogSource, openLogSource } from './log-source.ts'
 
 const HEARTBEAT_EVERY_MS = 10_000
 
-/** Heartbeats are spread over this many turns, so that thousands of clients are not written to at once. */
+/** Heartbeats are spread over this many turns, so that thousands of clients are not written to at the same time. */
 const HEARTBEAT_TURNS = 10
 
 export type StreamTuning = { drainTimeoutMs?: number; heartbeatEveryMs?: number }
@@ -41,20 +41,20 @@ export class StreamService {
     return this.#turns.size
   }
 
-  /** True when a stream can be opened now. */
+  /** True if a stream can be opened now. */
   available(): boolean {
     return this.#options.source.connected()
   }
 
   /**
-   * Where a client starts, and what it has to be told first.
-   * @throws when the log does not answer
+   * The start position of a client, and the notice to send first.
+   * @throws BridgeError when the log does not respond
    */
   async #startOf(cursor: Cursor): Promise<{ position: number; notice?: Parameters<typeof noticeFrame>[0] }> {
     const { hub } = this.#options
     if (cursor.kind === 'none') return { position: hub.last }
     if (cursor.kind === 'after' && cursor.seq <= hub.last) return { position: cursor.seq }
-    // Another replica may be ahead of this one, so the log itself is asked what is in the future.
+    // Another replica may be ahead of this one, so only the log can tell whether the cursor is in the future.
     const { firstSeq, lastSeq } = await hub.extent()
     if (cursor.kind === 'after' && cursor.seq <= lastSeq) return { position: cursor.seq }
     const reason = cursor.kind === 'after' ? 'future_cursor' : 'malformed_cursor'
@@ -62,9 +62,9 @@ export class StreamService {
   }
 
   /**
-   * Opens a stream and resolves when it is over.
-   * @param open makes the connection a stream; called when nothing can be refused any more
-   * @throws BridgeError `too_many_streams`, or when the log does not answer; before `open` was called
+   * Opens a stream and resolves when it ends.
+   * @param open turns the response into a stream; called once the request can no longer be rejected
+   * @throws BridgeError `too_many_streams`, or when the log does not respond; always before `open` is called
    */
   async run(filter: StreamFilter, cursor: Cursor, open: () => Sink): Promise<void> {
     const { hub, deltas, logger, maxStreams, drainTimeoutMs } = this.#options
@@ -108,7 +108,7 @@ export class StreamService {
   }
 }
 
-/** Subscribes to the log and is ready for clients. */
+/** Subscribes to the log; resolves when clients can be served. */
 export const openStreams = async (bus: Bus, options: StreamTuning & { maxStreams: number; logger: Logger }): Promise<StreamService> => {
   const source = openLogSource(bus)
   const hub = new EventHub({ source, observe: (problem) => options.logger.warn({ problem }, 'event log') })

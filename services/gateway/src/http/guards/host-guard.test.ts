@@ -14,7 +14,7 @@ describe('hostNameOf', () => {
   ])('%s names %s', (header, name) => expect(hostNameOf(header)).toBe(name))
 
   it.each(['', 'a b', 'a/b', 'user@host', 'a:b', 'host:123456', '[::1', 'a,b', 'localhost:80:80', '\u0000', 'ünï.example'])(
-    '%j names nothing',
+    '%j is malformed',
     (header) => expect(hostNameOf(header)).toBeUndefined(),
   )
 })
@@ -45,12 +45,12 @@ describe('isHostAllowed', () => {
     '2130706433',
   ])('%s is not', (header) => expect(isHostAllowed(header, local)).toBe(false))
 
-  it('takes the bound host', () => {
+  it('accepts the bound host', () => {
     expect(isHostAllowed('10.1.2.3:8787', { boundHost: '10.1.2.3', allowedHosts: [] })).toBe(true)
     expect(isHostAllowed('10.1.2.4:8787', { boundHost: '10.1.2.3', allowedHosts: [] })).toBe(false)
   })
 
-  it('takes the address of the connection on a wildcard bind, and no name for it', () => {
+  it('accepts the address of the connection, but no name, on a wildcard bind', () => {
     const rules = { boundHost: '0.0.0.0', allowedHosts: [] }
     expect(isHostAllowed('10.1.2.3:8787', rules, '::ffff:10.1.2.3')).toBe(true)
     expect(isHostAllowed('10.1.2.4:8787', rules, '10.1.2.3')).toBe(false)

@@ -4,7 +4,7 @@ import { judgeOrigin } from './origin-guard.ts'
 const judge = (headers: Record<string, string>, method = 'POST') => judgeOrigin(headers, method, ['https://board.example'])
 
 describe('judgeOrigin', () => {
-  it('lets programs through, which send none', () => expect(judge({ host: 'localhost:8787' })).toBe('absent'))
+  it('accepts programs, which send no Origin', () => expect(judge({ host: 'localhost:8787' })).toBe('absent'))
 
   it.each([
     ['http://localhost:8787', 'localhost:8787'],
@@ -26,18 +26,18 @@ describe('judgeOrigin', () => {
     ['ftp://localhost:8787', 'localhost:8787'],
   ])('%s to %s is foreign', (origin, host) => expect(judge({ origin, host })).toBe('foreign'))
 
-  it('knows listed origins exactly', () => {
+  it('matches listed origins exactly', () => {
     expect(judge({ origin: 'https://board.example', host: 'localhost:8787', 'sec-fetch-site': 'cross-site' })).toBe('listed')
     expect(judge({ origin: 'https://board.example:444', host: 'localhost:8787' })).toBe('foreign')
   })
 
-  it('refuses cross-site requests without an Origin', () => {
+  it('rejects cross-site requests without an Origin', () => {
     expect(judge({ host: 'localhost:8787', 'sec-fetch-site': 'cross-site' }, 'GET')).toBe('foreign')
     expect(judge({ host: 'localhost:8787', 'sec-fetch-site': 'same-origin' }, 'GET')).toBe('absent')
     expect(judge({ host: 'localhost:8787', 'sec-fetch-site': 'none' }, 'GET')).toBe('absent')
   })
 
-  it('lets a person follow a link, but no form and no frame', () => {
+  it('accepts a followed link, but no form and no frame', () => {
     const link = { host: 'localhost:8787', 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
     expect(judge(link, 'GET')).toBe('absent')
     expect(judge(link, 'POST')).toBe('foreign')
