@@ -1,8 +1,7 @@
-import { EmptyBody, type ErrorCode } from '@codex-bridge/contracts'
+import { EmptyBody, type ErrorCode, validator } from '@codex-bridge/contracts'
 import type { Static, TObject, TSchema } from 'typebox'
 import type { BusGateway } from '../bus/bus-gateway.ts'
 import type { GatewayContext } from './gateway-context.ts'
-import { bodyReader } from './json-body.ts'
 import { type PathOf, pathReader } from './path-parameters.ts'
 import { queryReader } from './query-reader.ts'
 
@@ -63,12 +62,12 @@ export const route = <P extends string, Q extends TObject = NoFields, B extends 
   const readPath = pathReader(declaration.path)
   const readQuery = queryReader(declaration.query ?? EmptyBody)
   const takesBody = declaration.method === 'post' || declaration.method === 'patch'
-  const readBody = takesBody ? bodyReader(declaration.body ?? EmptyBody) : () => ({})
+  const checkBody = takesBody ? validator(declaration.body ?? EmptyBody) : () => ({})
   return {
     ...description,
     handle: (ctx, bus) => {
       // A declaration without a query or body leaves Q and B at their default, which fits the empty object that is read.
-      const input = { path: readPath(ctx), query: readQuery(ctx), body: readBody(ctx) } as RouteInput<P, Q, B>
+      const input = { path: readPath(ctx), query: readQuery(ctx), body: checkBody(ctx.state.json) } as RouteInput<P, Q, B>
       return handle(input, ctx, bus)
     },
   }

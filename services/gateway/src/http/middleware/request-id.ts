@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { GatewayMiddleware } from './gateway-context.ts'
+import type { GatewayMiddleware } from '../gateway-context.ts'
 
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/
 

@@ -1,6 +1,6 @@
 import { BridgeError } from '@codex-bridge/contracts'
 import type { Logger } from '@codex-bridge/service-kit'
-import type { GatewayMiddleware } from './gateway-context.ts'
+import type { GatewayMiddleware } from '../gateway-context.ts'
 
 /** `Retry-After` of 429 and 503, in seconds. */
 const RETRY_AFTER_SECONDS = 2

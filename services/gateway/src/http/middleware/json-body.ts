@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http'
-import { BridgeError, validator } from '@codex-bridge/contracts'
+import { BridgeError } from '@codex-bridge/contracts'
 import { HttpMethodEnum, koaBody } from 'koa-body'
-import type { Static, TSchema } from 'typebox'
-import type { GatewayContext, GatewayMiddleware } from './gateway-context.ts'
+import type { GatewayMiddleware } from '../gateway-context.ts'
 
 /** No schema of the API nests deeper, and deeper values cost stack wherever they are walked. */
 const MAX_DEPTH = 64
@@ -60,12 +59,6 @@ export const jsonBody = (limitBytes: number): GatewayMiddleware => {
       await next()
     })
   }
-}
-
-/** Compiles a reader that validates the parsed body; call it at module load. */
-export const bodyReader = <T extends TSchema>(schema: T): ((ctx: GatewayContext) => Static<T>) => {
-  const check = validator(schema)
-  return (ctx) => check(ctx.state.json)
 }
 
 const parsingFailure = (error: Error): BridgeError => {

@@ -1,5 +1,5 @@
 import type { Logger } from '@codex-bridge/service-kit'
-import type { GatewayMiddleware } from './gateway-context.ts'
+import type { GatewayMiddleware } from '../gateway-context.ts'
 
 /** Reads slower than this are logged at `info`, in milliseconds. */
 const SLOW_READ_MS = 1000
