@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { LaneId, Nullable } from '../foundation/ids.ts'
-import { laneFields, PreferredSurface, Surface } from '../lanes/lane.ts'
+import { laneFields, Surface } from '../lanes/lane.ts'
 import { TurnReceipt } from '../sessions/session.ts'
 import { ThreadChild } from '../sessions/sub-agent.ts'
 
@@ -84,80 +84,6 @@ export const SOURCE_KINDS = [
   'subAgentOther',
   'unknown',
 ] as const
-
-const sourceKinds = (byDefault: string) =>
-  Type.Array(Type.Enum([...SOURCE_KINDS]), { maxItems: 10, description: `Comma-separated or repeated. Default: ${byDefault}` })
-const Cursor = Type.String({ maxLength: 512, description: 'nextCursor of the page before' })
-const PageSize = Type.Integer({ minimum: 1, maximum: 100 })
-
-export const ThreadListQuery = Type.Object(
-  {
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })),
-    cursor: Type.Optional(Cursor),
-    sourceKinds: Type.Optional(sourceKinds('the interactive ones, cli and vscode')),
-  },
-  { $id: 'ThreadListQuery' },
-)
-
-export const ThreadReadQuery = Type.Object(
-  { includeTurns: Type.Optional(Type.Boolean({ default: false, description: 'With every turn and its items' })) },
-  { $id: 'ThreadReadQuery' },
-)
-
-export const ActiveThreadsQuery = Type.Object(
-  {
-    windowSec: Type.Optional(Type.Integer({ minimum: 1, maximum: 31_536_000, default: 3600, description: 'How far back to look' })),
-    source: Type.Optional(Type.String({ maxLength: 64, description: "Only threads of this source, in Codex's own word" })),
-    sourceKinds: Type.Optional(sourceKinds('every kind')),
-    surface: Type.Optional({ ...Surface, description: 'Only threads of this surface' }),
-    originator: Type.Optional(Type.String({ maxLength: 128, description: 'Only threads of this originator, e.g. Codex Desktop' })),
-    preferOriginator: Type.Optional(Type.String({ maxLength: 128, description: 'Threads of this originator first' })),
-    preferredSurface: Type.Optional({ ...PreferredSurface, description: 'Threads of this surface first' }),
-  },
-  { $id: 'ActiveThreadsQuery' },
-)
-
-export const AppListQuery = Type.Object(
-  {
-    limit: Type.Optional(PageSize),
-    cursor: Type.Optional(Cursor),
-    threadId: Type.Optional({ ...ThreadId, description: 'Judge features by the configuration of this thread' }),
-    forceRefetch: Type.Optional(Type.Boolean({ default: false, description: 'Past every cache' })),
-  },
-  { $id: 'AppListQuery' },
-)
-
-export const SkillListQuery = Type.Object(
-  {
-    cwds: Type.Optional(Type.Array(laneFields.repoRoot, { maxItems: 32, description: 'Folders, comma-separated or repeated' })),
-    forceReload: Type.Optional(Type.Boolean({ default: false, description: 'Past the cache, from disk' })),
-  },
-  { $id: 'SkillListQuery' },
-)
-
-export const ModelListQuery = Type.Object(
-  {
-    limit: Type.Optional(PageSize),
-    cursor: Type.Optional(Cursor),
-    includeHidden: Type.Optional(Type.Boolean({ default: false, description: 'Also models hidden from the picker' })),
-    modelProvider: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
-  },
-  { $id: 'ModelListQuery' },
-)
-
-export const RunningCodexQuery = Type.Object(
-  {
-    windowSec: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: 86_400,
-        default: 300,
-        description: 'Where processes cannot be seen: threads active within so many seconds count as running',
-      }),
-    ),
-  },
-  { $id: 'RunningCodexQuery' },
-)
 
 // ---- answers ---------------------------------------------------------------------------------------------------------
 

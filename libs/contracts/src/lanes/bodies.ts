@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { LaneId, Nullable, Timestamp } from '../foundation/ids.ts'
 import { Session, TurnReceipt } from '../sessions/session.ts'
-import { LANE_STATUSES, Lane, LaneStatus, laneFields } from './lane.ts'
+import { Lane, LaneStatus, laneFields } from './lane.ts'
 import { WorktreeOutcome } from './worktree.ts'
 
 // What clients send, and what is made of several resources for an answer.
@@ -155,21 +155,3 @@ export const LaneFilter = Type.Object({
   updatedSince: Type.Optional(Timestamp),
 })
 export type LaneFilter = Static<typeof LaneFilter>
-
-/** Query of `GET /lanes`. */
-export const LaneListQuery = Type.Object(
-  {
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 100 })),
-    cursor: Type.Optional(Type.String({ maxLength: 512, description: 'nextCursor of the page before' })),
-    status: Type.Optional(
-      Type.Array(LaneStatus, { maxItems: LANE_STATUSES.length, description: 'Any of these. Repeatable or comma-separated' }),
-    ),
-    projectId: LaneFilter.properties.projectId,
-    threadId: LaneFilter.properties.threadId,
-    q: Type.Optional(
-      Type.String({ maxLength: 256, description: 'Part of the lane id, title, repository path or project, without regard to case' }),
-    ),
-    updatedSince: LaneFilter.properties.updatedSince,
-  },
-  { $id: 'LaneListQuery' },
-)

@@ -5,7 +5,7 @@ import type { GatewayContext } from './gateway-context.ts'
 import { type PathOf, pathReader } from './path-parameters.ts'
 import { queryReader } from './query-reader.ts'
 
-export type Method = 'get' | 'post' | 'patch' | 'delete'
+type Method = 'get' | 'post' | 'patch' | 'delete'
 
 /** The response of one status that is not an error of the registry. */
 export type Reply = {
