@@ -1,70 +1,17 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { BridgeError, verbsOf } from '@codex-bridge/contracts'
+import { BridgeError } from '@codex-bridge/contracts'
 import { waitFor } from '@codex-bridge/testkit'
-import { Type } from 'typebox'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { NoRespondersError } from '../src/requests/call.ts'
 import { countInstances } from '../src/requests/discovery.ts'
-import { RawJson, type ServedRequest, serve, serveLane } from '../src/requests/endpoint.ts'
+import { type ServedRequest, serve, serveLane } from '../src/requests/endpoint.ts'
 import { type Rig, startRig } from './bus-fixture.ts'
-import { startLossyProxy } from './lossy-proxy.ts'
+import { about, Everyone, handlers, OfLane, One, Other, slowCalls } from './service-fixture.ts'
 
 let rig: Rig
 beforeAll(async () => {
   rig = await startRig()
 })
 afterAll(() => rig.stop())
-
-const pairs = {
-  echo: {
-    request: Type.Object({ text: Type.String() }, { additionalProperties: false }),
-    reply: Type.Object({ text: Type.String(), name: Type.String() }),
-  },
-  refuse: { request: Type.Object({}), reply: Type.Unknown() },
-  fail: { request: Type.Object({}), reply: Type.Unknown() },
-  slow: { request: Type.Object({ ms: Type.Integer() }), reply: Type.Object({ ms: Type.Integer() }) },
-  raw: { request: Type.Object({}), reply: Type.Object({ a: Type.Integer() }) },
-  rawText: {
-    request: Type.Object({ text: Type.String() }),
-    reply: Type.Object({ a: Type.Integer({ minimum: 1 }), b: Type.Optional(Type.String()) }),
-  },
-  nothing: { request: Type.Object({}), reply: Type.Unknown() },
-  large: { request: Type.Object({}), reply: Type.Unknown() },
-  unprintable: { request: Type.Object({}), reply: Type.Unknown() },
-}
-const One = verbsOf('registry', pairs)
-const Other = verbsOf('approvals', pairs)
-const Everyone = verbsOf('codex', pairs)
-const OfLane = verbsOf('session', pairs)
-
-let slowCalls = 0
-
-const handlers = (name: string) => ({
-  echo: ({ text }: { text: string }) => ({ text, name }),
-  refuse: async () => {
-    await sleep(1)
-    throw new BridgeError('lane_exists', 'there is one', { details: { laneId: 'a' } })
-  },
-  fail: async () => {
-    await sleep(1)
-    throw new Error('secret: /root/.ssh')
-  },
-  slow: async ({ ms }: { ms: number }) => {
-    slowCalls += 1
-    await sleep(ms)
-    return { ms }
-  },
-  raw: () => new RawJson('{"a" : 1}'),
-  rawText: ({ text }: { text: string }) => new RawJson(text),
-  nothing: () => undefined,
-  large: () => ({ text: 'x'.repeat(3 * 1024 * 1024) }),
-  unprintable: () => {
-    const details: Record<string, unknown> = {}
-    details['self'] = details
-    throw new BridgeError('conflict', 'circular', { details })
-  },
-})
-const about = (service: string) => ({ name: `test-${service}`, version: '0.1.0' })
 
 /** Collects what would end a service: rejections nobody handles. */
 const unhandled: unknown[] = []
@@ -128,9 +75,9 @@ describe('a service', () => {
   it('lives on when its connection is gone before the answer', async () => {
     const bus = await rig.connect()
     const endpoints = await serve(bus, about('registry'), One, handlers('one'))
-    const before = slowCalls
+    const before = slowCalls.count
     const asking = rig.bus.call(One.slow, { ms: 200 }, { timeoutMs: 600 }).catch((error: unknown) => error)
-    await waitFor(() => slowCalls > before)
+    await waitFor(() => slowCalls.count > before)
     await bus.nc.close()
     await endpoints.stop()
     expect(await asking).toBeInstanceOf(BridgeError)
@@ -159,9 +106,9 @@ describe('a service', () => {
   it('stops taking requests, and lets the one in flight end', async () => {
     const endpoints = await serve(rig.bus, about('approvals'), Other, handlers('one'))
     const client = await rig.connect()
-    const before = slowCalls
+    const before = slowCalls.count
     const asking = client.call(Other.slow, { ms: 300 })
-    await waitFor(() => slowCalls > before)
+    await waitFor(() => slowCalls.count > before)
     const stopping = endpoints.stop()
     expect(await asking).toEqual({ ms: 300 })
     await stopping
@@ -216,107 +163,6 @@ describe('a reply', () => {
       expect((await countInstances(asker, 500)).get('test-codex')).toBe(2)
     } finally {
       await Promise.all(endpoints.map((each) => each.stop()))
-    }
-  })
-})
-
-describe('a request', () => {
-  it('fails at once where nobody listens', async () => {
-    const started = performance.now()
-    await expect(rig.bus.call(OfLane.nothing, {}, { laneId: 'nobody', timeoutMs: 5000 })).rejects.toBeInstanceOf(NoRespondersError)
-    expect(performance.now() - started).toBeLessThan(1000)
-    expect(await rig.bus.callAll(Everyone.echo, { text: '' }, 500)).toEqual([])
-  })
-
-  it('times out with command_timeout, for it may have run', async () => {
-    const endpoints = serveLane(rig.bus, 'late', OfLane, handlers('one'))
-    try {
-      await expect(rig.bus.call(OfLane.slow, { ms: 500 }, { laneId: 'late', timeoutMs: 100 })).rejects.toMatchObject({
-        code: 'command_timeout',
-      })
-    } finally {
-      await endpoints.stop()
-    }
-  })
-
-  it('fails as bus_unavailable or command_timeout while the server is away, within its deadline', async () => {
-    const bus = await rig.connect()
-    await rig.server.kill('SIGKILL')
-    try {
-      const started = performance.now()
-      const error = await bus.call(One.nothing, {}, { timeoutMs: 1000 }).catch((problem: unknown) => problem)
-      expect(error).toBeInstanceOf(BridgeError)
-      expect(['bus_unavailable', 'command_timeout']).toContain((error as BridgeError).code)
-      expect(performance.now() - started).toBeLessThan(3000)
-    } finally {
-      await rig.restart()
-    }
-  })
-})
-
-describe('a request after a break of the connection', () => {
-  it('waits for a service that comes back later than its asker, and soon tells where there is none', async () => {
-    const proxy = await startLossyProxy(rig.server.port)
-    const service = await rig.connect('migrator', { url: proxy.url })
-    const endpoints = serveLane(service, 'later', OfLane, { echo: handlers('later').echo })
-    try {
-      const client = await rig.connect()
-      const returned = proxy.refuse(300)
-      await client.nc.reconnect()
-      await waitFor(() => client.connected() && client.reconnectedAt() > 0)
-      expect(await client.call(OfLane.echo, { text: 'x' }, { laneId: 'later', timeoutMs: 3000 })).toEqual({ text: 'x', name: 'later' })
-      const asked = performance.now()
-      await expect(client.call(OfLane.echo, { text: 'x' }, { laneId: 'nobody', timeoutMs: 3000 })).rejects.toBeInstanceOf(NoRespondersError)
-      expect(performance.now() - asked).toBeLessThan(1500)
-      await returned
-    } finally {
-      await endpoints.stop()
-      await service.nc.close()
-      await proxy.close()
-    }
-  })
-})
-
-describe('a request that is sent again', () => {
-  it('is answered although the server crashed under it', async () => {
-    let ran = 0
-    const service = await rig.connect()
-    const endpoints = serveLane(service, 'again', OfLane, {
-      slow: async () => {
-        ran += 1
-        await sleep(300)
-        return { ms: ran }
-      },
-    })
-    try {
-      const client = await rig.connect()
-      const asking = client.call(OfLane.slow, { ms: 0 }, { laneId: 'again', timeoutMs: 8000, resendMs: 1000 })
-      await waitFor(() => ran === 1)
-      await rig.server.kill('SIGKILL')
-      await rig.restart()
-      expect((await asking).ms).toBeGreaterThan(0)
-    } finally {
-      await endpoints.stop()
-    }
-  })
-
-  it('reaches another instance when the one that took it is gone without a word', async () => {
-    const dying = await rig.connect()
-    let taken = false
-    const hang = (): Promise<never> => {
-      taken = true
-      return new Promise(() => undefined)
-    }
-    const hanging = await serve(dying, about('approvals'), Other, { ...handlers('dying'), slow: hang })
-    const client = await rig.connect()
-    const asking = client.call(Other.slow, { ms: 1 }, { timeoutMs: 5000, resendMs: 300 })
-    await waitFor(() => taken)
-    await dying.nc.close()
-    const endpoints = await serve(rig.bus, about('approvals'), Other, handlers('next'))
-    try {
-      expect(await asking).toEqual({ ms: 1 })
-    } finally {
-      await Promise.all([endpoints.stop(), hanging.stop(10)])
     }
   })
 })

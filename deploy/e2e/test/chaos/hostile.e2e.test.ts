@@ -5,6 +5,7 @@ import { type RawRequest, rawSocket } from '@codex-bridge/testkit'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type BridgeFixture, startBridgeFixture } from '../support/bridge-fixture.ts'
 import { Lanes } from '../support/lanes-fixture.ts'
+import { NOT_JSON, WRONG_SHAPES } from './hostile-bodies.ts'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
 /** Over the gateway's default limit of 2 MiB. */
@@ -64,17 +65,6 @@ const refused = async (method: string, path: string, request: RawRequest, status
 
 const json = (body: unknown): RawRequest => ({ headers: JSON_TYPE, body: typeof body === 'string' ? body : JSON.stringify(body) })
 
-const NOT_JSON = [
-  '{',
-  '{"laneId":"x"',
-  'laneId=x',
-  '{"laneId":\u0000}',
-  "{'laneId':'x'}",
-  '{"laneId":"x"} trailing',
-  '\ufeff{',
-  'undefined',
-]
-
 test('what is no JSON', async () => {
   for (const body of NOT_JSON) {
     await refused('POST', '/lanes', json(body), 400, 'invalid_json')
@@ -83,42 +73,6 @@ test('what is no JSON', async () => {
   const notUtf8 = Buffer.concat([Buffer.from('{"input":"'), Buffer.from([0xff, 0xfe, 0xc3]), Buffer.from('"}')])
   await refused('POST', '/lanes/quiet/prompt', { headers: JSON_TYPE, body: notUtf8 }, 400, 'invalid_json')
 })
-
-const WRONG_SHAPES: Record<string, unknown[]> = {
-  '/lanes': [
-    [],
-    '"text"',
-    7,
-    'null',
-    { laneId: 7 },
-    { laneId: ['x'] },
-    { repoRoot: 'relative/path' },
-    { readinessMode: 'never' },
-    { verificationCommands: 'true' },
-    { acceptanceCriteria: [1] },
-    { title: 'x'.repeat(600) },
-    { unknownField: true },
-    { laneId: 'sessions' },
-    `{"title":${'['.repeat(50_000)}${']'.repeat(50_000)}}`,
-  ],
-  '/codex/workflows/start-visible': [
-    { kickoffPrompt: '' },
-    { kickoffPrompt: '   ' },
-    { requirePreferredSurface: 'yes' },
-    { preferredSurface: 'windows' },
-    { laneId: 'new', kickoffPrompt: 'x', extra: 1 },
-  ],
-  '/lanes/quiet/prompt': [{}, { input: '' }, { input: ' \n ' }, { input: ['x'] }, { input: 'x', model: 'other' }],
-  '/lanes/quiet/steer': [{ text: 'x' }, {}],
-  '/lanes/quiet/interrupt': [{ turnId: 7 }],
-  '/lanes/quiet/session/stop': [{ force: true }],
-  '/webhooks': [
-    { url: 'ftp://x/y', events: ['*'] },
-    { url: 'http://127.0.0.1/x', events: [] },
-    { url: 'http://127.0.0.1/x', events: ['lane. *'] },
-    { url: 'http://127.0.0.1/x', events: ['*'], scope: { laneId: 'a.b' } },
-  ],
-}
 
 describe('a body of the wrong shape', () => {
   test.each(Object.entries(WRONG_SHAPES))('%s', async (path, bodies) => {
