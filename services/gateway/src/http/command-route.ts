@@ -13,7 +13,7 @@ const CommandHeaders = Type.Object({
 })
 
 /** The response to a command whose outcome is unknown. */
-export const UnknownOutcome = Type.Object(
+const UnknownOutcome = Type.Object(
   { status: Type.Literal('unknown'), commandId: Type.String(), laneId: Type.Optional(Type.String()) },
   {
     $id: 'UnknownOutcome',

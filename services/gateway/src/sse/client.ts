@@ -37,7 +37,7 @@ export type ClientOptions = {
 }
 
 /** A client that reads nothing for this long is disconnected, in milliseconds. It can resume by id. */
-export const DRAIN_TIMEOUT_MS = 30_000
+const DRAIN_TIMEOUT_MS = 30_000
 
 /** Maximum bytes per write; bounds the memory that a client that stopped reading can hold. */
 const BATCH_BYTES = 16 * 1024
