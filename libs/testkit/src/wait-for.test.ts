@@ -11,9 +11,7 @@ test('waitFor resolves with the first truthy value and takes errors for "not yet
   const value = await waitFor(
     () => {
       calls += 1
-      if (calls < 3) {
-        throw new Error('too early')
-      }
+      if (calls < 3) throw new Error('too early')
       return { calls }
     },
     { intervalMs: 1 },

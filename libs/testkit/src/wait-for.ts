@@ -4,7 +4,7 @@ import { inspect } from 'node:util'
 /** What `waitFor` resolves to: the value without the forms that mean "not yet". */
 export type Settled<T> = Exclude<T, null | undefined | false | 0 | ''>
 
-export interface WaitForOptions {
+export type WaitForOptions = {
   /** Default 5000. */
   timeoutMs?: number
   /** Default 20. */
@@ -13,12 +13,10 @@ export interface WaitForOptions {
   describe?: string
 }
 
-const notCalledBack = Symbol('not called back')
+const NOT_CALLED_BACK = Symbol('not called back')
 
-function show(value: unknown): string {
-  if (value === notCalledBack) {
-    return 'a call that did not return'
-  }
+const show = (value: unknown): string => {
+  if (value === NOT_CALLED_BACK) return 'a call that did not return'
   const text = value instanceof Error ? `an error: ${value.message}` : inspect(value, { depth: 4, breakLength: 120 })
   return text.length > 2000 ? `${text.slice(0, 2000)}…` : text
 }
@@ -27,22 +25,20 @@ function show(value: unknown): string {
  * Calls `fn` until it returns a truthy value and resolves with it. An error thrown by `fn` counts as "not yet". After
  * the timeout it rejects, saying what was seen last; a call that hangs does not outlast the timeout.
  */
-export async function waitFor<T>(fn: () => T | Promise<T>, options: WaitForOptions = {}): Promise<Settled<T>> {
+export const waitFor = async <T>(fn: () => T | Promise<T>, options: WaitForOptions = {}): Promise<Settled<T>> => {
   const { timeoutMs = 5000, intervalMs = 20, describe = 'a truthy value' } = options
   const deadline = performance.now() + timeoutMs
-  let seen: unknown = notCalledBack
+  let seen: unknown = NOT_CALLED_BACK
   for (;;) {
     const timer = new AbortController()
     try {
       const value = await Promise.race([
         Promise.resolve().then(fn),
-        sleep(Math.max(1, deadline - performance.now()), notCalledBack, { signal: timer.signal }),
+        sleep(Math.max(1, deadline - performance.now()), NOT_CALLED_BACK, { signal: timer.signal }),
       ])
-      if (value !== notCalledBack) {
+      if (value !== NOT_CALLED_BACK) {
         seen = value
-        if (value) {
-          return value as Settled<T>
-        }
+        if (value) return value as Settled<T>
       }
     } catch (error) {
       seen = error

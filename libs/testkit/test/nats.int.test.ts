@@ -9,14 +9,14 @@ import { waitFor } from '../src/wait-for.ts'
 
 const running: NatsServer[] = []
 
-async function start(options: Parameters<typeof startNats>[0] = {}): Promise<NatsServer> {
+const start = async (options: Parameters<typeof startNats>[0] = {}): Promise<NatsServer> => {
   const server = await startNats({ exclusive: true, ...options })
   running.push(server)
   return server
 }
 
 /** One JetStream or core request over the bare protocol. */
-async function ask(port: number, subject: string, body: object = {}, connectOptions: object = {}): Promise<unknown> {
+const ask = async (port: number, subject: string, body: object = {}, connectOptions: object = {}): Promise<unknown> => {
   const socket: Socket = connect(port, '127.0.0.1')
   const payload = JSON.stringify(body)
   let text = ''
@@ -37,7 +37,7 @@ async function ask(port: number, subject: string, body: object = {}, connectOpti
   }
 }
 
-async function storedMessages(port: number): Promise<number> {
+const storedMessages = async (port: number): Promise<number> => {
   const info = (await ask(port, '$JS.API.STREAM.INFO.T')) as { state: { messages: number } }
   return info.state.messages
 }

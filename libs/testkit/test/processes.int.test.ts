@@ -12,16 +12,19 @@ const onLinux = process.platform === 'linux'
 const started: ManagedProcess[] = []
 const directories: TempDir[] = []
 
-function keep(managed: ManagedProcess): ManagedProcess {
+const keep = (managed: ManagedProcess): ManagedProcess => {
   started.push(managed)
   return managed
 }
 
-function node(script: string, extra: Partial<Parameters<typeof startProcess>[0]> = {}) {
-  return { name: 'child', command: process.execPath, args: ['-e', script], ...extra }
-}
+const node = (script: string, extra: Partial<Parameters<typeof startProcess>[0]> = {}) => ({
+  name: 'child',
+  command: process.execPath,
+  args: ['-e', script],
+  ...extra,
+})
 
-function tempDir(): string {
+const tempDir = (): string => {
   const directory = createTempDir()
   directories.push(directory)
   return directory.path
@@ -29,9 +32,7 @@ function tempDir(): string {
 
 afterEach(async () => {
   await Promise.all(started.splice(0).map((managed) => managed.stop()))
-  for (const directory of directories.splice(0)) {
-    directory.cleanup()
-  }
+  for (const directory of directories.splice(0)) directory.cleanup()
 })
 
 test('is ready by its output and ends on SIGTERM', async () => {
@@ -59,9 +60,7 @@ test('a probe decides, its errors are "not yet"; what is not ready in time is ki
       node('setInterval(() => 0, 1000)', {
         probe: () => {
           probes += 1
-          if (probes < 3) {
-            throw new Error('closed')
-          }
+          if (probes < 3) throw new Error('closed')
           return true
         },
       }),
@@ -146,9 +145,7 @@ test.runIf(onLinux).each(['throw', 'exit', 'SIGINT', 'SIGTERM', 'SIGKILL'])('no 
   await waitFor(() => text.includes('.'), { describe: 'the child' })
   const [, pid, scratch = ''] = /child (\d+) dir (.*)\./.exec(text) ?? []
   const [child] = listProcesses().filter((info) => info.pid === Number(pid))
-  if (end.startsWith('SIG')) {
-    parent.kill(end as NodeJS.Signals)
-  }
+  if (end.startsWith('SIG')) parent.kill(end as NodeJS.Signals)
   expect(await ended).toBe(end.startsWith('SIG') ? end : null)
   await waitFor(() => child === undefined || !isAlive(child), { describe: 'the child to be gone' })
   // Nothing can be tidied up after a SIGKILL; the child is gone by the kernel's doing.

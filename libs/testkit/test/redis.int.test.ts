@@ -4,7 +4,7 @@ import { type RedisServer, startRedis } from '../src/servers/redis-server.ts'
 
 const running: RedisServer[] = []
 
-async function start(options: Parameters<typeof startRedis>[0] = {}): Promise<RedisServer> {
+const start = async (options: Parameters<typeof startRedis>[0] = {}): Promise<RedisServer> => {
   const server = await startRedis({ exclusive: true, ...options })
   running.push(server)
   return server

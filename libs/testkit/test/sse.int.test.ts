@@ -11,17 +11,15 @@ let answer: (request: IncomingMessage, response: ServerResponse) => void
 const lastEventIds: (string | undefined)[] = []
 const clients: SseClient[] = []
 
-function open(response: ServerResponse): ServerResponse {
+const open = (response: ServerResponse): ServerResponse => {
   response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' })
   response.flushHeaders()
   return response
 }
 
-function frame(id: number): string {
-  return `event: tick\ndata: ${JSON.stringify({ type: 'lane.tick', n: id, text: 'é€😀' })}\nid: ${id}\n\n`
-}
+const frame = (id: number): string => `event: tick\ndata: ${JSON.stringify({ type: 'lane.tick', n: id, text: 'é€😀' })}\nid: ${id}\n\n`
 
-async function connect(options: Parameters<typeof connectSse>[1] = {}): Promise<SseClient> {
+const connect = async (options: Parameters<typeof connectSse>[1] = {}): Promise<SseClient> => {
   const client = await connectSse(url, options)
   clients.push(client)
   return client
@@ -37,9 +35,7 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  for (const client of clients.splice(0)) {
-    client.close()
-  }
+  for (const client of clients.splice(0)) client.close()
   lastEventIds.length = 0
   server.closeAllConnections()
   await new Promise((resolve) => server.close(resolve))

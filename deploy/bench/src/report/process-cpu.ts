@@ -43,9 +43,8 @@ export class CpuMeter {
   async during<R>(work: () => Promise<R>): Promise<R> {
     const before = readCpu(this.#pids())
     const result = await work()
-    for (const [name, ms] of Object.entries(readCpu(this.#pids()))) {
+    for (const [name, ms] of Object.entries(readCpu(this.#pids())))
       this.#spent.set(name, (this.#spent.get(name) ?? 0) + ms - (before[name] ?? ms))
-    }
     return result
   }
 

@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-export interface CodexHomeOptions {
+export type CodexHomeOptions = {
   /** The model endpoint, e.g. `ScriptedModel.baseUrl`. */
   baseUrl: string
   /** Folder to use; made when missing. Default: a new one under the system's folder for temporary files. */
@@ -19,7 +19,7 @@ export interface CodexHomeOptions {
   extraToml?: string
 }
 
-export interface CodexHome {
+export type CodexHome = {
   /** For CODEX_HOME. */
   readonly path: string
   /**
@@ -35,7 +35,7 @@ export interface CodexHome {
  * Makes a CODEX_HOME of mode 0700 that knows one model provider, needs no login, and never retries: a failing endpoint fails the
  * turn at once, also one that refuses connections.
  */
-export async function createCodexHome(options: CodexHomeOptions): Promise<CodexHome> {
+export const createCodexHome = async (options: CodexHomeOptions): Promise<CodexHome> => {
   const path = options.dir ?? (await mkdtemp(join(tmpdir(), 'codex-home-')))
   await mkdir(path, { recursive: true, mode: 0o700 })
   await chmod(path, 0o700)
@@ -49,7 +49,7 @@ export async function createCodexHome(options: CodexHomeOptions): Promise<CodexH
 }
 
 /** The `config.toml` of {@link createCodexHome}. */
-export function codexConfigToml(options: CodexHomeOptions): string {
+export const codexConfigToml = (options: CodexHomeOptions): string => {
   const features = { unbounded_connection_retries: false, ...options.features }
   return `model = ${quote(options.model ?? 'gpt-5.5')}
 model_provider = "scripted"
@@ -75,6 +75,4 @@ ${options.extraToml ? `\n${options.extraToml}\n` : ''}`
 }
 
 /** A TOML basic string; JSON's escapes are a subset of TOML's. */
-function quote(text: string): string {
-  return JSON.stringify(text)
-}
+const quote = (text: string): string => JSON.stringify(text)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { onProcessEnd } from '../processes/process-end.ts'
 
 /** A directory of its own for one test or server. */
-export interface TempDir {
+export type TempDir = {
   readonly path: string
   /** Removes the directory with its content; a second call does nothing. */
   cleanup(): void
@@ -13,12 +13,12 @@ export interface TempDir {
 const liveDirectories = new Set<string>()
 let endHookInstalled = false
 
-function remove(path: string): void {
+const remove = (path: string): void => {
   liveDirectories.delete(path)
   rmSync(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 20 })
 }
 
-function removeAll(): void {
+const removeAll = (): void => {
   for (const path of liveDirectories) {
     try {
       remove(path)
@@ -32,7 +32,7 @@ function removeAll(): void {
  * Creates a fresh directory below the system's temp directory. What is not cleaned up by the caller goes when the
  * process ends. The path is resolved (macOS has a symlink there), so that it compares equal with what children report.
  */
-export function createTempDir(prefix = 'bridge-test-'): TempDir {
+export const createTempDir = (prefix = 'bridge-test-'): TempDir => {
   if (!endHookInstalled) {
     endHookInstalled = true
     onProcessEnd(removeAll)

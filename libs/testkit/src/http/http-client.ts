@@ -1,6 +1,6 @@
 import { Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request as sendRequest } from 'node:http'
 
-export interface ApiResponse<T = unknown> {
+export type ApiResponse<T = unknown> = {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   /** Parsed when the answer says it is JSON, else the text; undefined when there is none. Checked against nothing. */
@@ -8,7 +8,7 @@ export interface ApiResponse<T = unknown> {
   readonly text: string
 }
 
-export interface RawRequest {
+export type RawRequest = {
   /** Sent as they are; `host` and `origin` may say anything. */
   headers?: OutgoingHttpHeaders
   body?: string | Buffer
@@ -16,7 +16,7 @@ export interface RawRequest {
   timeoutMs?: number
 }
 
-export interface ApiClient {
+export type ApiClient = {
   get<T = unknown>(path: string, headers?: OutgoingHttpHeaders): Promise<ApiResponse<T>>
   post<T = unknown>(path: string, body?: unknown, headers?: OutgoingHttpHeaders): Promise<ApiResponse<T>>
   put<T = unknown>(path: string, body?: unknown, headers?: OutgoingHttpHeaders): Promise<ApiResponse<T>>
@@ -28,18 +28,13 @@ export interface ApiClient {
   close(): void
 }
 
-function withoutUndefined(headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
-  return Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined))
-}
+const withoutUndefined = (headers: OutgoingHttpHeaders): OutgoingHttpHeaders =>
+  Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined))
 
-function isJson(headers: IncomingHttpHeaders): boolean {
-  return /^application\/(?:[^;]+\+)?json\b/i.test(headers['content-type'] ?? '')
-}
+const isJson = (headers: IncomingHttpHeaders): boolean => /^application\/(?:[^;]+\+)?json\b/i.test(headers['content-type'] ?? '')
 
-function parseBody(text: string, headers: IncomingHttpHeaders): unknown {
-  if (text === '') {
-    return
-  }
+const parseBody = (text: string, headers: IncomingHttpHeaders): unknown => {
+  if (text === '') return
   try {
     return isJson(headers) ? JSON.parse(text) : text
   } catch (error) {
@@ -51,12 +46,12 @@ function parseBody(text: string, headers: IncomingHttpHeaders): unknown {
  * A JSON client for one service, over keep-alive connections. `headers` go with every request (a token, say); a header
  * given as `undefined` with a request is left out.
  */
-export function api(baseUrl: string, headers: OutgoingHttpHeaders = {}): ApiClient {
+export const api = (baseUrl: string, headers: OutgoingHttpHeaders = {}): ApiClient => {
   const base = new URL(baseUrl)
   const prefix = base.pathname.replace(/\/$/, '')
   const agent = new Agent({ keepAlive: true })
 
-  function raw<T>(method: string, path: string, options: RawRequest = {}): Promise<ApiResponse<T>> {
+  const raw = <T>(method: string, path: string, options: RawRequest = {}): Promise<ApiResponse<T>> => {
     const { body, timeoutMs = 30_000 } = options
     return new Promise((resolve, reject) => {
       const outgoing = sendRequest({
@@ -87,10 +82,8 @@ export function api(baseUrl: string, headers: OutgoingHttpHeaders = {}): ApiClie
     })
   }
 
-  function send<T>(method: string, path: string, body: unknown, extra: OutgoingHttpHeaders = {}): Promise<ApiResponse<T>> {
-    if (body === undefined) {
-      return raw(method, path, { headers: extra })
-    }
+  const send = <T>(method: string, path: string, body: unknown, extra: OutgoingHttpHeaders = {}): Promise<ApiResponse<T>> => {
+    if (body === undefined) return raw(method, path, { headers: extra })
     const bytes = Buffer.from(JSON.stringify(body))
     const described = { 'content-type': 'application/json', 'content-length': bytes.length, ...extra }
     return raw(method, path, { headers: described, body: bytes })

@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 
-export interface RawSocketOptions {
+export type RawSocketOptions = {
   host?: string
   /** Longest time in all; default 3000. */
   timeoutMs?: number
@@ -12,7 +12,7 @@ export interface RawSocketOptions {
  * Sends exact bytes and resolves with everything that came back (one character per byte), when the server closes, falls
  * silent after a reply, or the time is over. A reset ends the reply like a close; only a failed connect rejects.
  */
-export function rawSocket(port: number, bytes: string | Uint8Array, options: RawSocketOptions = {}): Promise<string> {
+export const rawSocket = (port: number, bytes: string | Uint8Array, options: RawSocketOptions = {}): Promise<string> => {
   const { host = '127.0.0.1', timeoutMs = 3000, quietMs = 250 } = options
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []

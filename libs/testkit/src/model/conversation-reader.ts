@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 /** Output of a tool call that codex sent back. */
-export interface ToolOutput {
+export type ToolOutput = {
   callId: string
   text: string
 }
 
 /** What the scripted model understands of one request to `/responses`. */
-export interface Conversation {
+export type Conversation = {
   threadId: string | undefined
   turnId: string | undefined
   model: string
@@ -27,7 +27,7 @@ const INJECTED =
   /^\s*(?:<(?:environment_context|turn_aborted|user_instructions|permissions instructions|collaboration_mode|apps_instructions|skills_instructions|plugins_instructions|skill|INSTRUCTIONS|subagent_notification|recommended_plugins|user_shell_command)\b|# AGENTS\.md instructions|Another language model started to solve this problem)/
 
 /** Reads a request leniently: whatever is missing or of another shape counts as absent. */
-export function readConversation(headers: IncomingHttpHeaders, body: unknown): Conversation {
+export const readConversation = (headers: IncomingHttpHeaders, body: unknown): Conversation => {
   const request = asRecord(body)
   const input = asArray(request['input']).map(asRecord)
   const metadata = readMetadata(headers, request)
@@ -46,7 +46,7 @@ export function readConversation(headers: IncomingHttpHeaders, body: unknown): C
   }
 }
 
-function readMetadata(headers: IncomingHttpHeaders, request: Record<string, unknown>): Record<string, unknown> {
+const readMetadata = (headers: IncomingHttpHeaders, request: Record<string, unknown>): Record<string, unknown> => {
   const text = header(headers, 'x-codex-turn-metadata') ?? asString(asRecord(request['client_metadata'])['x-codex-turn-metadata'])
   try {
     return asRecord(JSON.parse(text ?? '{}'))
@@ -55,7 +55,7 @@ function readMetadata(headers: IncomingHttpHeaders, request: Record<string, unkn
   }
 }
 
-function toolNames(tools: unknown): Set<string> | undefined {
+const toolNames = (tools: unknown): Set<string> | undefined => {
   const names = asArray(tools)
     .map(asRecord)
     .flatMap((tool) => asString(tool['name']) ?? asString(tool['type']) ?? [])
@@ -63,29 +63,22 @@ function toolNames(tools: unknown): Set<string> | undefined {
 }
 
 /** Text of a message's or an output's content: a string, or parts with a `text`. */
-function textOf(content: unknown): string {
-  if (typeof content === 'string') {
-    return content
-  }
+const textOf = (content: unknown): string => {
+  if (typeof content === 'string') return content
   return asArray(content)
     .map((part) => asString(asRecord(part)['text']) ?? '')
     .filter((text) => text !== '')
     .join('\n')
 }
 
-function header(headers: IncomingHttpHeaders, name: string): string | undefined {
+const header = (headers: IncomingHttpHeaders, name: string): string | undefined => {
   const value = headers[name]
   return Array.isArray(value) ? value[0] : value
 }
 
-function asRecord(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
-}
+const asRecord = (value: unknown): Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
 
-function asArray(value: unknown): unknown[] {
-  return Array.isArray(value) ? value : []
-}
+const asArray = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
 
-function asString(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined
-}
+const asString = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)

@@ -1,7 +1,7 @@
 import type { Failure } from './model-step.ts'
 
 /** A failing HTTP answer, sent instead of a stream. */
-export interface HttpFailure {
+export type HttpFailure = {
   status: number
   body: unknown
 }
@@ -19,15 +19,13 @@ const HTTP_FAILURES: Partial<Record<Failure, HttpFailure>> = {
 }
 
 /** The HTTP answer of a failure; undefined for one that happens inside the stream. */
-export function httpFailure(failure: Failure): HttpFailure | undefined {
-  return HTTP_FAILURES[failure]
-}
+export const httpFailure = (failure: Failure): HttpFailure | undefined => HTTP_FAILURES[failure]
 
 /**
  * The last event of a stream that fails inside; undefined when it has none: `early-end` just ends, and `cut` (like an HTTP failure
  * that comes too late to be one) destroys the connection.
  */
-export function failureEvent(failure: Failure, responseId: string): Record<string, unknown> | undefined {
+export const failureEvent = (failure: Failure, responseId: string): Record<string, unknown> | undefined => {
   switch (failure) {
     case 'failed':
       return failed(responseId, 'server_error', 'scripted response.failed')
@@ -43,6 +41,7 @@ export function failureEvent(failure: Failure, responseId: string): Record<strin
   }
 }
 
-function failed(id: string, code: string, message: string): Record<string, unknown> {
-  return { type: 'response.failed', response: { id, status: 'failed', error: { code, message } } }
-}
+const failed = (id: string, code: string, message: string): Record<string, unknown> => ({
+  type: 'response.failed',
+  response: { id, status: 'failed', error: { code, message } },
+})

@@ -22,15 +22,14 @@ export type ModelStep =
 /** The steps answered in one response of the model: at most one group of tool calls, and that at the end. */
 export type ModelCall = readonly ModelStep[]
 
-export function isToolStep(step: ModelStep): step is ToolStep {
-  return step.kind === 'run' || step.kind === 'patch' || step.kind === 'ask-user' || step.kind === 'call'
-}
+export const isToolStep = (step: ModelStep): step is ToolStep =>
+  step.kind === 'run' || step.kind === 'patch' || step.kind === 'ask-user' || step.kind === 'call'
 
 /**
  * Cuts a script into model calls. A response ends with its tool calls, since codex must run them before the model can go on;
  * after `hang` and `fail` nothing of a response can follow either.
  */
-export function splitIntoCalls(steps: readonly ModelStep[]): ModelCall[] {
+export const splitIntoCalls = (steps: readonly ModelStep[]): ModelCall[] => {
   const calls: ModelStep[][] = []
   let current: ModelStep[] = []
   let ended = false
@@ -42,8 +41,6 @@ export function splitIntoCalls(steps: readonly ModelStep[]): ModelCall[] {
     current.push(step)
     ended = isToolStep(step) || step.kind === 'hang' || step.kind === 'fail'
   }
-  if (current.length > 0) {
-    calls.push(current)
-  }
+  if (current.length > 0) calls.push(current)
   return calls
 }

@@ -26,14 +26,12 @@ const DIRECTIVE = /^[ \t]*#(\+?)([a-z]+(?:-[a-z]+)*)(?:[ \t]+(.*))?$/
  *
  * `#+run`, `#+ask-run`, …: in the same model response as the tool call of the line before (two approvals at once).
  */
-export function parsePromptScript(prompt: string): ModelStep[] {
+export const parsePromptScript = (prompt: string): ModelStep[] => {
   const steps: ModelStep[] = []
   for (const line of prompt.split(/\r?\n/)) {
     const [, plus, name, rest] = DIRECTIVE.exec(line) ?? []
     const step = name === undefined ? undefined : readDirective(name, (rest ?? '').trim())
-    if (step) {
-      steps.push(plus && isToolStep(step) ? { ...step, parallel: true } : step)
-    }
+    if (step) steps.push(plus && isToolStep(step) ? { ...step, parallel: true } : step)
     if (steps.length === MAX_STEPS) {
       break
     }
@@ -41,7 +39,7 @@ export function parsePromptScript(prompt: string): ModelStep[] {
   return steps
 }
 
-function readDirective(name: string, argument: string): ModelStep | undefined {
+const readDirective = (name: string, argument: string): ModelStep | undefined => {
   switch (name) {
     case 'say':
       return { kind: 'say', text: unescapeLines(argument) }
@@ -69,32 +67,33 @@ function readDirective(name: string, argument: string): ModelStep | undefined {
   }
 }
 
-function readPatch(argument: string): ModelStep | undefined {
+const readPatch = (argument: string): ModelStep | undefined => {
   const [, file, text] = /^(\S+)[ \t]*(.*)$/.exec(argument) ?? []
   return file === undefined ? undefined : { kind: 'patch', file, text: unescapeLines(text ?? '') }
 }
 
-function readQuestion(argument: string): ModelStep | undefined {
+const readQuestion = (argument: string): ModelStep | undefined => {
   const [question, ...options] = argument.split('|').map((part) => part.trim())
   return question ? { kind: 'ask-user', question, options: options.filter((option) => option !== '') } : undefined
 }
 
-function readCall(argument: string): ModelStep | undefined {
+const readCall = (argument: string): ModelStep | undefined => {
   const [, target, json] = /^(\S+)[ \t]*(.*)$/.exec(argument) ?? []
-  if (target === undefined) {
-    return
-  }
+  if (target === undefined) return
   const colon = target.indexOf(':')
   const namespace = colon > 0 ? { namespace: target.slice(0, colon) } : {}
   return { kind: 'call', tool: target.slice(colon + 1), ...namespace, arguments: readObject(json ?? '') }
 }
 
 /** Codex offers these tools to some models by name and to others on demand, under this namespace either way. */
-function collaboration(tool: string, args: Record<string, unknown>): ModelStep {
-  return { kind: 'call', tool, namespace: 'multi_agent_v1', arguments: args }
-}
+const collaboration = (tool: string, args: Record<string, unknown>): ModelStep => ({
+  kind: 'call',
+  tool,
+  namespace: 'multi_agent_v1',
+  arguments: args,
+})
 
-function readObject(json: string): Record<string, unknown> {
+const readObject = (json: string): Record<string, unknown> => {
   try {
     const value: unknown = JSON.parse(json)
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
@@ -103,10 +102,6 @@ function readObject(json: string): Record<string, unknown> {
   }
 }
 
-function isFailure(word: string): word is Failure {
-  return (FAILURES as readonly string[]).includes(word)
-}
+const isFailure = (word: string): word is Failure => (FAILURES as readonly string[]).includes(word)
 
-function unescapeLines(text: string): string {
-  return text.replaceAll('\\n', '\n')
-}
+const unescapeLines = (text: string): string => text.replaceAll('\\n', '\n')

@@ -4,16 +4,19 @@ import type { ToolStep } from './model-step.ts'
 export type ResponseItem = Record<string, unknown>
 
 /** An assistant message; with empty text the shell that starts a stream of deltas. */
-export function messageItem(id: string, text: string): ResponseItem {
-  return { type: 'message', role: 'assistant', id, content: text === '' ? [] : [{ type: 'output_text', text }] }
-}
+export const messageItem = (id: string, text: string): ResponseItem => ({
+  type: 'message',
+  role: 'assistant',
+  id,
+  content: text === '' ? [] : [{ type: 'output_text', text }],
+})
 
 /**
  * A tool call as the model would make it, or undefined with none of the needed tools on offer: codex would answer an unknown
  * tool with a mere note to the model, and a test would wait for an item that never comes.
  * @param tools what the request offers; undefined when it does not say
  */
-export function toolItem(step: ToolStep, callId: string, tools: ReadonlySet<string> | undefined): ResponseItem | undefined {
+export const toolItem = (step: ToolStep, callId: string, tools: ReadonlySet<string> | undefined): ResponseItem | undefined => {
   const offered = (name: string) => tools === undefined || tools.has(name)
   switch (step.kind) {
     case 'run':
@@ -35,11 +38,15 @@ export function toolItem(step: ToolStep, callId: string, tools: ReadonlySet<stri
   }
 }
 
-function functionItem(callId: string, name: string, args: unknown): ResponseItem {
-  return { type: 'function_call', id: `fc_${callId}`, call_id: callId, name, arguments: JSON.stringify(args) }
-}
+const functionItem = (callId: string, name: string, args: unknown): ResponseItem => ({
+  type: 'function_call',
+  id: `fc_${callId}`,
+  call_id: callId,
+  name,
+  arguments: JSON.stringify(args),
+})
 
-function execItem(callId: string, step: { command: string; escalate?: boolean; justification?: string }): ResponseItem {
+const execItem = (callId: string, step: { command: string; escalate?: boolean; justification?: string }): ResponseItem => {
   const escalation = step.escalate
     ? { sandbox_permissions: 'require_escalated', justification: step.justification ?? 'the scripted prompt asks for it' }
     : {}
@@ -47,12 +54,12 @@ function execItem(callId: string, step: { command: string; escalate?: boolean; j
 }
 
 /** Add File also replaces a file that exists. */
-function addFilePatch({ file, text }: { file: string; text: string }): string {
+const addFilePatch = ({ file, text }: { file: string; text: string }): string => {
   const lines = text.split('\n').map((line) => `+${line}\n`)
   return `*** Begin Patch\n*** Add File: ${file}\n${lines.join('')}*** End Patch\n`
 }
 
-function questionArguments({ question, options = [] }: { question: string; options?: readonly string[] }): unknown {
+const questionArguments = ({ question, options = [] }: { question: string; options?: readonly string[] }): unknown => {
   const labels = options.length > 1 ? options : ['Yes', 'No']
   return {
     questions: [{ id: 'q1', header: 'Question', question, options: labels.map((label) => ({ label, description: `choose ${label}` })) }],

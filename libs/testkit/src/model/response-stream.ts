@@ -16,7 +16,7 @@ const USAGE = {
   total_tokens: 120,
 }
 
-export interface StreamOptions {
+export type StreamOptions = {
   /** Unique id of this response. */
   responseId: string
   /** Milliseconds between deltas. */
@@ -26,15 +26,13 @@ export interface StreamOptions {
 }
 
 /** Answers one request to `/responses`, as the Responses API's event stream. Ends quietly when the client goes away. */
-export async function streamCall(res: ServerResponse, call: PlannedCall, options: StreamOptions): Promise<void> {
+export const streamCall = async (res: ServerResponse, call: PlannedCall, options: StreamOptions): Promise<void> => {
   const gone = new AbortController()
   res.once('close', () => gone.abort())
   try {
     await new ResponseStream(res, options, gone.signal).run(call)
   } catch (error) {
-    if (!gone.signal.aborted) {
-      throw error
-    }
+    if (!gone.signal.aborted) throw error
   }
 }
 
@@ -93,9 +91,7 @@ class ResponseStream {
     this.#send({ type: 'response.output_item.added', output_index: this.#items, item: messageItem(id, '') })
     for (const delta of pieces(text)) {
       this.#send({ type: 'response.output_text.delta', item_id: id, output_index: this.#items, content_index: 0, delta })
-      if (this.#options.paceMs > 0) {
-        await delay(this.#options.paceMs, undefined, { signal: this.#signal })
-      }
+      if (this.#options.paceMs > 0) await delay(this.#options.paceMs, undefined, { signal: this.#signal })
     }
     this.#done(messageItem(id, text))
   }
@@ -108,9 +104,7 @@ class ResponseStream {
     }
     this.#open()
     const event = failureEvent(failure, this.#options.responseId)
-    if (event) {
-      this.#send(event)
-    }
+    if (event) this.#send(event)
     if (event || failure === 'early-end') {
       this.#res.end()
     } else {
@@ -125,9 +119,7 @@ class ResponseStream {
   }
 
   #open(): void {
-    if (this.#res.headersSent) {
-      return
-    }
+    if (this.#res.headersSent) return
     this.#res.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' })
     this.#send({ type: 'response.created', response: { id: this.#options.responseId } })
   }
@@ -138,7 +130,7 @@ class ResponseStream {
 }
 
 /** Words with the space after them, several at a time for a long text. */
-function pieces(text: string): string[] {
+const pieces = (text: string): string[] => {
   const words = text.match(/\s*\S+\s*/g) ?? (text === '' ? [] : [text])
   const size = Math.ceil(words.length / MAX_DELTAS)
   return size <= 1

@@ -11,7 +11,7 @@ const model = await startScriptedModel({
 })
 
 let stopping = false
-async function stop(): Promise<void> {
+const stop = async (): Promise<void> => {
   if (!stopping) {
     stopping = true
     await model.close()
@@ -21,7 +21,5 @@ async function stop(): Promise<void> {
 
 process.once('SIGTERM', stop)
 process.once('SIGINT', stop)
-if (process.env['MODEL_EXIT_ON_STDIN_CLOSE'] === '1') {
-  process.stdin.on('end', stop).on('error', stop).resume()
-}
+if (process.env['MODEL_EXIT_ON_STDIN_CLOSE'] === '1') process.stdin.on('end', stop).on('error', stop).resume()
 process.stdout.write(`${JSON.stringify({ url: model.url, baseUrl: model.baseUrl })}\n`)

@@ -10,22 +10,20 @@ afterEach(() => model.close())
 
 const user = (text: string) => ({ type: 'message', role: 'user', content: [{ type: 'input_text', text }] })
 
-function ask(body: unknown, turnId = 'turn-1', signal?: AbortSignal): Promise<Response> {
-  return fetch(`${model.baseUrl}/responses`, {
+const ask = (body: unknown, turnId = 'turn-1', signal?: AbortSignal): Promise<Response> =>
+  fetch(`${model.baseUrl}/responses`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'thread-id': 'T1', 'x-codex-turn-metadata': JSON.stringify({ turn_id: turnId }) },
     body: typeof body === 'string' ? body : JSON.stringify(body),
     ...(signal ? { signal } : {}),
   })
-}
 
-async function events(response: Response): Promise<Record<string, never>[]> {
-  return [...(await response.text()).matchAll(/^event: (\S+)\ndata: (.*)\n$/gm)].map(([, name, data]) => {
+const events = async (response: Response): Promise<Record<string, never>[]> =>
+  [...(await response.text()).matchAll(/^event: (\S+)\ndata: (.*)\n$/gm)].map(([, name, data]) => {
     const event = JSON.parse(data ?? '') as Record<string, never>
     expect(event['type']).toBe(name)
     return event
   })
-}
 
 describe('scripted model', () => {
   it('streams a text as deltas between created and completed', async () => {

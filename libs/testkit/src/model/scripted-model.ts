@@ -10,7 +10,7 @@ const MAX_LOGGED_REQUESTS = 1000
 const MAX_TURNS = 1000
 
 /** One request of codex to the model. */
-export interface ModelRequest {
+export type ModelRequest = {
   /** Thread of the request, from its header; undefined from an unknown client. */
   threadId: string | undefined
   turnId: string | undefined
@@ -29,7 +29,7 @@ export interface ModelRequest {
 /** Script for a turn, chosen at its first request. */
 export type ScriptSource = readonly ModelStep[] | ((request: ModelRequest) => readonly ModelStep[])
 
-export interface ScriptedModel {
+export type ScriptedModel = {
   /** `http://127.0.0.1:<port>` */
   readonly url: string
   /** What goes into codex's config as the provider's `base_url`: `<url>/v1`. */
@@ -47,7 +47,7 @@ export interface ScriptedModel {
   close(): Promise<void>
 }
 
-export interface ScriptedModelOptions {
+export type ScriptedModelOptions = {
   /** Default: any free port. */
   port?: number
   /** Milliseconds between text deltas. Default 0. */
@@ -60,7 +60,7 @@ export interface ScriptedModelOptions {
  * answered with `reply to <prompt>`. The same request always gets the same answer. `GET /healthz` answers 200.
  * @throws the listen error, e.g. EADDRINUSE
  */
-export async function startScriptedModel(options: ScriptedModelOptions = {}): Promise<ScriptedModel> {
+export const startScriptedModel = async (options: ScriptedModelOptions = {}): Promise<ScriptedModel> => {
   const model = new ScriptedModelServer(options.paceMs ?? 0)
   await model.listen(options.port ?? 0)
   return model
@@ -104,9 +104,7 @@ class ScriptedModelServer implements ScriptedModel {
     this.#rules.unshift(rule)
     return () => {
       const index = this.#rules.indexOf(rule)
-      if (index !== -1) {
-        this.#rules.splice(index, 1)
-      }
+      if (index !== -1) this.#rules.splice(index, 1)
     }
   }
 
@@ -148,9 +146,7 @@ class ScriptedModelServer implements ScriptedModel {
     const prompt = conversation.userTexts.at(-1) ?? ''
     const request: ModelRequest = { threadId, turnId, model, prompt, isCompaction, toolOutputs, timeMs: Date.now(), body }
     this.requests.push(request)
-    if (this.requests.length > MAX_LOGGED_REQUESTS) {
-      this.requests.shift()
-    }
+    if (this.requests.length > MAX_LOGGED_REQUESTS) this.requests.shift()
     return request
   }
 
@@ -166,29 +162,23 @@ class ScriptedModelServer implements ScriptedModel {
   #turn(conversation: Conversation, request: ModelRequest): TurnScript {
     const key = conversation.turnId ?? `${conversation.threadId ?? ''}#${conversation.userTexts.length}`
     const known = this.#turns.get(key)
-    if (known) {
-      return known
-    }
+    if (known) return known
     const script = this.#rules.find(({ predicate }) => predicate(request))?.script
     const steps = typeof script === 'function' ? script(request) : script
     const turn = new TurnScript(key.replace(/[^A-Za-z0-9]/g, '').slice(-16), conversation, steps)
     this.#turns.set(key, turn)
     const [oldest] = this.#turns.keys()
-    if (this.#turns.size > MAX_TURNS && oldest !== undefined) {
-      this.#turns.delete(oldest)
-    }
+    if (this.#turns.size > MAX_TURNS && oldest !== undefined) this.#turns.delete(oldest)
     return turn
   }
 }
 
-async function readJson(req: IncomingMessage): Promise<unknown> {
+const readJson = async (req: IncomingMessage): Promise<unknown> => {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of req as AsyncIterable<Buffer>) {
     bytes += chunk.length
-    if (bytes > MAX_BODY_BYTES) {
-      return
-    }
+    if (bytes > MAX_BODY_BYTES) return
     chunks.push(chunk)
   }
   try {
@@ -198,11 +188,11 @@ async function readJson(req: IncomingMessage): Promise<unknown> {
   }
 }
 
-function respond(res: ServerResponse, status: number, body: unknown): void {
+const respond = (res: ServerResponse, status: number, body: unknown): void => {
   res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
 }
 
-function fail(res: ServerResponse, error: unknown): void {
+const fail = (res: ServerResponse, error: unknown): void => {
   if (res.headersSent || res.destroyed) {
     res.destroy()
   } else {

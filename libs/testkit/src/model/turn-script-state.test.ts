@@ -2,9 +2,15 @@ import { describe, expect, it } from 'vitest'
 import type { Conversation } from './conversation-reader.ts'
 import { TurnScript } from './turn-script-state.ts'
 
-function conversation(userTexts: string[], toolOutputs: Conversation['toolOutputs'] = []): Conversation {
-  return { threadId: 'T', turnId: 'U', model: 'm', userTexts, toolOutputs, tools: undefined, isCompaction: false }
-}
+const conversation = (userTexts: string[], toolOutputs: Conversation['toolOutputs'] = []): Conversation => ({
+  threadId: 'T',
+  turnId: 'U',
+  model: 'm',
+  userTexts,
+  toolOutputs,
+  tools: undefined,
+  isCompaction: false,
+})
 
 const output = (position: number, text: string, n = 0) => ({ callId: `call_u_${position}_${n}`, text })
 const saying = (text: string) => [{ kind: 'say', text }]

@@ -6,7 +6,7 @@ const MAX_ECHO_CHARS = 4000
 const MAX_RESULT_CHARS = 600
 
 /** What to answer to one request. */
-export interface PlannedCall {
+export type PlannedCall = {
   steps: ModelCall
   /** Id for the n-th tool call of this answer. */
   callId: (n: number) => string
@@ -98,27 +98,24 @@ export class TurnScript {
 }
 
 /** The calls of a script; after last tool calls the model still owes the text that tells their result. */
-function toCalls(steps: readonly ModelStep[]): ModelCall[] {
+const toCalls = (steps: readonly ModelStep[]): ModelCall[] => {
   const calls = splitIntoCalls(steps)
   return calls.at(-1)?.some(isToolStep) ? [...calls, [{ kind: 'say', text: 'result: {result}' }]] : calls
 }
 
-function replyTo(prompt: string): ModelStep {
-  return { kind: 'say', text: `reply to ${prompt}`.slice(0, MAX_ECHO_CHARS) }
-}
+const replyTo = (prompt: string): ModelStep => ({ kind: 'say', text: `reply to ${prompt}`.slice(0, MAX_ECHO_CHARS) })
 
-function fillResult(step: ModelStep, result: string): ModelStep {
-  return step.kind === 'say' ? { ...step, text: step.text.replaceAll('{result}', () => result) } : step
-}
+const fillResult = (step: ModelStep, result: string): ModelStep =>
+  step.kind === 'say' ? { ...step, text: step.text.replaceAll('{result}', () => result) } : step
 
 /** A wait without targets is for every sub-agent that the conversation tells of: their ids are known only when they exist. */
-function fillAgents(step: ModelStep, { toolOutputs }: Conversation): ModelStep {
+const fillAgents = (step: ModelStep, { toolOutputs }: Conversation): ModelStep => {
   if (step.kind !== 'call' || step.tool !== 'wait_agent' || step.arguments['targets'] !== undefined) return step
   const targets = toolOutputs.flatMap(({ text }) => /"agent_id":"([^"]+)"/.exec(text)?.[1] ?? [])
   return { ...step, arguments: { ...step.arguments, targets } }
 }
 
-function withNotes(steps: readonly ModelStep[], notes: readonly string[]): ModelStep[] {
+const withNotes = (steps: readonly ModelStep[], notes: readonly string[]): ModelStep[] => {
   const last = steps.findLastIndex((step) => step.kind === 'say')
   return steps.map((step, index) =>
     notes.length > 0 && index === last && step.kind === 'say' ? { ...step, text: `${step.text} (steered: ${notes.join('; ')})` } : step,
@@ -126,7 +123,7 @@ function withNotes(steps: readonly ModelStep[], notes: readonly string[]): Model
 }
 
 /** The part of a tool output that matters: codex puts facts about the run before the line `Output:`. */
-function shortResult(output: string): string {
+const shortResult = (output: string): string => {
   const marker = /(?:^|\n)Output:\n?/.exec(output)
   const body = marker ? output.slice(marker.index + marker[0].length).trim() : output.trim()
   const exit = /\bexited with code (\d+)/.exec(output)?.[1]

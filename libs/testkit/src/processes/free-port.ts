@@ -4,8 +4,8 @@ import { createServer } from 'node:net'
  * A TCP port on `host` that was free a moment ago. Another process may still take it before the caller binds, so a
  * caller that starts a server on it must check that the answer comes from its own server.
  */
-export function freePort(host = '127.0.0.1'): Promise<number> {
-  return new Promise((resolve, reject) => {
+export const freePort = (host = '127.0.0.1'): Promise<number> =>
+  new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)
     server.listen(0, host, () => {
@@ -19,4 +19,3 @@ export function freePort(host = '127.0.0.1'): Promise<number> {
       })
     })
   })
-}

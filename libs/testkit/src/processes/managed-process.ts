@@ -4,12 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { findExecutable } from './executable.ts'
 import { parentDeathPrefix, registerGroup, signalGroup, unregisterGroup } from './process-registry.ts'
 
-export interface ProcessExit {
+export type ProcessExit = {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
 }
 
-export interface ManagedProcessOptions {
+export type ManagedProcessOptions = {
   /** A path, or a name looked up on PATH. */
   command: string
   args?: readonly string[]
@@ -56,9 +56,8 @@ export class ManagedProcess {
     this.#options = options
     this.#outputLimit = options.outputLimit ?? 256 * 1024
     registerGroup(pid)
-    for (const stream of ['stdout', 'stderr'] as const) {
+    for (const stream of ['stdout', 'stderr'] as const)
       child[stream]?.setEncoding('utf8').on('data', (chunk: string) => this.#collect(chunk, stream))
-    }
     const closed = new Promise<void>((resolve) => child.once('close', () => resolve()))
     this.exited = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
@@ -96,9 +95,7 @@ export class ManagedProcess {
 
   /** SIGTERM, after the grace time SIGKILL, then SIGKILL for what is left of the group. Safe to call twice. */
   async stop(): Promise<ProcessExit> {
-    if (!this.running) {
-      return this.exited
-    }
+    if (!this.running) return this.exited
     this.kill('SIGTERM')
     // A stopped process (SIGSTOP) would not see the SIGTERM.
     this.kill('SIGCONT')
@@ -121,9 +118,7 @@ export class ManagedProcess {
     while (this.running) {
       try {
         const spoke = readyWhen === undefined || readyWhen(this.output())
-        if (spoke && (probe === undefined || (await probe(this)))) {
-          return
-        }
+        if (spoke && (probe === undefined || (await probe(this)))) return
       } catch (error) {
         lastProblem = ` (last probe: ${error instanceof Error ? error.message : String(error)})`
       }
@@ -152,17 +147,15 @@ export class ManagedProcess {
   }
 }
 
-function environmentOf(options: ManagedProcessOptions): NodeJS.ProcessEnv {
+const environmentOf = (options: ManagedProcessOptions): NodeJS.ProcessEnv => {
   const merged = { ...(options.cleanEnv ? {} : process.env), ...options.env }
   return Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined))
 }
 
 /** Starts a process without waiting until it is ready; `ready()` does that. Rejects when it cannot be started at all. */
-export async function spawnProcess(options: ManagedProcessOptions): Promise<ManagedProcess> {
+export const spawnProcess = async (options: ManagedProcessOptions): Promise<ManagedProcess> => {
   const path = findExecutable(options.command)
-  if (path === undefined) {
-    throw new Error(`${options.command} was not found on PATH or is not executable`)
-  }
+  if (path === undefined) throw new Error(`${options.command} was not found on PATH or is not executable`)
   const [command = path, ...args] = [...parentDeathPrefix(), path, ...(options.args ?? [])]
   const child = spawn(command, args, {
     cwd: options.cwd,
@@ -170,15 +163,13 @@ export async function spawnProcess(options: ManagedProcessOptions): Promise<Mana
     detached: true,
     stdio: [options.stdin ?? 'ignore', 'pipe', 'pipe'],
   })
-  if (child.pid === undefined) {
-    throw await new Promise<Error>((resolve) => child.once('error', resolve))
-  }
+  if (child.pid === undefined) throw await new Promise<Error>((resolve) => child.once('error', resolve))
   child.on('error', () => undefined)
   return new ManagedProcess(child, child.pid, options)
 }
 
 /** Starts a process and resolves when it is ready; on failure nothing of it is left. */
-export async function startProcess(options: ManagedProcessOptions): Promise<ManagedProcess> {
+export const startProcess = async (options: ManagedProcessOptions): Promise<ManagedProcess> => {
   const managed = await spawnProcess(options)
   try {
     await managed.ready()

@@ -1,8 +1,8 @@
-const fatalSignals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
+const FATAL_SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
 const callbacks = new Set<() => void>()
 let hooksInstalled = false
 
-function runAll(): void {
+const runAll = (): void => {
   for (const callback of callbacks) {
     callbacks.delete(callback)
     try {
@@ -17,15 +17,13 @@ function runAll(): void {
  * Runs a synchronous callback once when this process ends: by itself, after an uncaught error, or by a signal that can be
  * caught. Test runners end their workers by signal, where 'exit' alone would not run.
  */
-export function onProcessEnd(callback: () => void): void {
+export const onProcessEnd = (callback: () => void): void => {
   callbacks.add(callback)
-  if (hooksInstalled) {
-    return
-  }
+  if (hooksInstalled) return
   hooksInstalled = true
   // A test runner that survives an uncaught error keeps its servers, which other tests of the same process still use.
   process.once('exit', runAll)
-  for (const signal of fatalSignals) {
+  for (const signal of FATAL_SIGNALS) {
     const onSignal = (): void => {
       process.off(signal, onSignal)
       // With another listener the program has its own shutdown order, and 'exit' follows at its end.

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
 /** One process as /proc shows it. `pid` and `startTime` together name an incarnation; `pid` alone may be reused. */
-export interface ProcessInfo {
+export type ProcessInfo = {
   readonly pid: number
   readonly ppid: number
   /** One letter, `Z` for a zombie. */
@@ -14,7 +14,7 @@ export interface ProcessInfo {
 /** False where there is no /proc (macOS, Windows): the functions here throw then. */
 export const canListProcesses: boolean = process.platform === 'linux'
 
-function readProcess(pid: number): ProcessInfo | undefined {
+const readProcess = (pid: number): ProcessInfo | undefined => {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
     // The name, in parentheses, may hold blanks and parentheses itself: fields count from the last one.
@@ -27,10 +27,8 @@ function readProcess(pid: number): ProcessInfo | undefined {
 }
 
 /** All processes of the machine that this user may see, zombies included. */
-export function listProcesses(): ProcessInfo[] {
-  if (!canListProcesses) {
-    throw new Error(`listing processes needs /proc, which ${process.platform} does not have`)
-  }
+export const listProcesses = (): ProcessInfo[] => {
+  if (!canListProcesses) throw new Error(`listing processes needs /proc, which ${process.platform} does not have`)
   return readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))
     .map((entry) => readProcess(Number(entry)))
@@ -38,12 +36,11 @@ export function listProcesses(): ProcessInfo[] {
 }
 
 /** The living processes (no zombies) for which the predicate holds, this one excluded. */
-export function findProcesses(predicate: (info: ProcessInfo) => boolean): ProcessInfo[] {
-  return listProcesses().filter((info) => info.state !== 'Z' && info.pid !== process.pid && predicate(info))
-}
+export const findProcesses = (predicate: (info: ProcessInfo) => boolean): ProcessInfo[] =>
+  listProcesses().filter((info) => info.state !== 'Z' && info.pid !== process.pid && predicate(info))
 
 /** The environment a process was started with; undefined when it is gone or belongs to another user. */
-export function readEnvironment(pid: number): Record<string, string> | undefined {
+export const readEnvironment = (pid: number): Record<string, string> | undefined => {
   try {
     const entries = readFileSync(`/proc/${pid}/environ`, 'utf8')
       .split('\0')
@@ -60,12 +57,11 @@ export function readEnvironment(pid: number): Record<string, string> | undefined
 }
 
 /** The living `codex app-server` processes whose CODEX_HOME is the given one. */
-export function findAppServers(codexHome: string): ProcessInfo[] {
-  return findProcesses((info) => info.cmdline.includes('app-server') && readEnvironment(info.pid)?.CODEX_HOME === codexHome)
-}
+export const findAppServers = (codexHome: string): ProcessInfo[] =>
+  findProcesses((info) => info.cmdline.includes('app-server') && readEnvironment(info.pid)?.CODEX_HOME === codexHome)
 
 /** True when every thread of the process is stopped (SIGSTOP), which takes a moment after the signal was sent. */
-export function isStopped(pid: number): boolean {
+export const isStopped = (pid: number): boolean => {
   try {
     return readdirSync(`/proc/${pid}/task`).every((thread) => {
       const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1')
@@ -77,7 +73,7 @@ export function isStopped(pid: number): boolean {
 }
 
 /** True while the same incarnation of the process lives. */
-export function isAlive(info: Pick<ProcessInfo, 'pid' | 'startTime'>): boolean {
+export const isAlive = (info: Pick<ProcessInfo, 'pid' | 'startTime'>): boolean => {
   const now = readProcess(info.pid)
   return now !== undefined && now.state !== 'Z' && now.startTime === info.startTime
 }

@@ -7,7 +7,7 @@ let endHookInstalled = false
 let deathBinding: readonly string[] | undefined
 
 /** Sends a signal to a whole process group; false when no such group is left. */
-export function signalGroup(groupId: number, signal: NodeJS.Signals): boolean {
+export const signalGroup = (groupId: number, signal: NodeJS.Signals): boolean => {
   try {
     process.kill(-groupId, signal)
     return true
@@ -16,15 +16,13 @@ export function signalGroup(groupId: number, signal: NodeJS.Signals): boolean {
   }
 }
 
-function killEveryGroup(): void {
-  for (const groupId of liveGroups) {
-    signalGroup(groupId, 'SIGKILL')
-  }
+const killEveryGroup = (): void => {
+  for (const groupId of liveGroups) signalGroup(groupId, 'SIGKILL')
   liveGroups.clear()
 }
 
 /** Adds a process group to those that are killed when this process ends. */
-export function registerGroup(groupId: number): void {
+export const registerGroup = (groupId: number): void => {
   if (!endHookInstalled) {
     endHookInstalled = true
     onProcessEnd(killEveryGroup)
@@ -33,7 +31,7 @@ export function registerGroup(groupId: number): void {
 }
 
 /** Takes a process group out again. Needed when its leader is gone, because the system may reuse the number. */
-export function unregisterGroup(groupId: number): void {
+export const unregisterGroup = (groupId: number): void => {
   liveGroups.delete(groupId)
 }
 
@@ -41,7 +39,7 @@ export function unregisterGroup(groupId: number): void {
  * The command prefix that binds a child's life to its parent's, also when the parent is killed with SIGKILL; empty where
  * the system has none. The kernel watches the parent's thread: a child started in a worker thread ends with that thread.
  */
-export function parentDeathPrefix(): readonly string[] {
+export const parentDeathPrefix = (): readonly string[] => {
   if (deathBinding === undefined) {
     const setpriv = process.platform === 'linux' ? findExecutable('setpriv') : undefined
     const prefix = setpriv === undefined ? [] : [setpriv, '--pdeathsig', 'KILL', '--']

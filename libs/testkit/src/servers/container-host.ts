@@ -5,16 +5,16 @@ import { freePort } from '../processes/free-port.ts'
 import { waitFor } from '../wait-for.ts'
 import type { ServerHost, ServerSpec } from './server-types.ts'
 
-const engineSocket = '/var/run/docker.sock'
-const engineTimeoutMs = 3000
-const imageTimeoutMs = 60_000
-const startTimeoutMs = 30_000
-const containerDataDir = '/data'
-const containerConfigPath = '/tmp/server.conf'
+const ENGINE_SOCKET = '/var/run/docker.sock'
+const ENGINE_TIMEOUT_MS = 3000
+const IMAGE_TIMEOUT_MS = 60_000
+const START_TIMEOUT_MS = 30_000
+const CONTAINER_DATA_DIR = '/data'
+const CONTAINER_CONFIG_PATH = '/tmp/server.conf'
 
 type EngineContainer = ReturnType<ContainerRuntimeClient['container']['getById']>
 
-async function within<T>(work: Promise<T>, timeoutMs: number, what: string): Promise<T> {
+const within = async <T>(work: Promise<T>, timeoutMs: number, what: string): Promise<T> => {
   const timer = new AbortController()
   const timeout = sleep(timeoutMs, undefined, { signal: timer.signal }).then(() => {
     throw new Error(`${what} took longer than ${timeoutMs} ms`)
@@ -45,11 +45,9 @@ class ContainerHost implements ServerHost {
   async start(): Promise<void> {
     // Starting the same container again keeps its port binding and its file system.
     const { State } = await this.#container.inspect()
-    if (!State.Running) {
-      await this.#container.start()
-    }
+    if (!State.Running) await this.#container.start()
     await waitFor(() => this.#spec.probe(this.address, this.port, undefined), {
-      timeoutMs: startTimeoutMs,
+      timeoutMs: START_TIMEOUT_MS,
       describe: `${this.#spec.image} to answer on ${this.address}:${this.port}`,
     })
   }
@@ -57,9 +55,7 @@ class ContainerHost implements ServerHost {
   async halt(): Promise<void> {
     await this.resume()
     const { State } = await this.#container.inspect()
-    if (State.Running) {
-      await this.#container.stop({ t: 5 })
-    }
+    if (State.Running) await this.#container.stop({ t: 5 })
   }
 
   async kill(signal: NodeJS.Signals): Promise<void> {
@@ -73,9 +69,7 @@ class ContainerHost implements ServerHost {
 
   async resume(): Promise<void> {
     const { State } = await this.#container.inspect()
-    if (State.Paused) {
-      await this.#container.unpause()
-    }
+    if (State.Paused) await this.#container.unpause()
   }
 
   async dispose(): Promise<void> {
@@ -91,34 +85,34 @@ class ContainerHost implements ServerHost {
  * Runs the server in a container. Fails within seconds when no engine answers, so that the caller can fall back. Without
  * a directory chosen by the caller the data stay inside the container: the engine may run on another machine.
  */
-export async function startContainerHost(spec: ServerSpec): Promise<ServerHost> {
-  if (process.env.DOCKER_HOST === undefined && !existsSync(engineSocket)) {
-    throw new Error(`no container engine: DOCKER_HOST is not set and ${engineSocket} does not exist`)
+export const startContainerHost = async (spec: ServerSpec): Promise<ServerHost> => {
+  if (process.env.DOCKER_HOST === undefined && !existsSync(ENGINE_SOCKET)) {
+    throw new Error(`no container engine: DOCKER_HOST is not set and ${ENGINE_SOCKET} does not exist`)
   }
   // Loaded only here: it costs most of a second and is not needed where local binaries are.
   const { GenericContainer, getContainerRuntimeClient, ImageName } = await import('testcontainers')
-  const engine = await within(getContainerRuntimeClient(), engineTimeoutMs, 'the container engine')
+  const engine = await within(getContainerRuntimeClient(), ENGINE_TIMEOUT_MS, 'the container engine')
   const image = ImageName.fromString(spec.image)
-  if (!(await within(engine.image.exists(image), engineTimeoutMs, 'the image list'))) {
-    await within(engine.image.pull(image), imageTimeoutMs, `pulling ${spec.image}`)
+  if (!(await within(engine.image.exists(image), ENGINE_TIMEOUT_MS, 'the image list'))) {
+    await within(engine.image.pull(image), IMAGE_TIMEOUT_MS, `pulling ${spec.image}`)
   }
   const port = spec.port ?? (await freePort())
   const place = {
     bindAddress: '0.0.0.0',
     port: spec.containerPort,
-    dataDir: containerDataDir,
-    configPath: containerConfigPath,
+    dataDir: CONTAINER_DATA_DIR,
+    configPath: CONTAINER_CONFIG_PATH,
   }
   const container = new GenericContainer(spec.image)
     .withCommand([...spec.containerCommand, ...spec.args(place)])
     .withExposedPorts({ container: spec.containerPort, host: port })
     .withAutoRemove(false)
-    .withStartupTimeout(startTimeoutMs)
+    .withStartupTimeout(START_TIMEOUT_MS)
   if (spec.configText !== undefined) {
-    container.withCopyContentToContainer([{ content: spec.configText, target: containerConfigPath }])
+    container.withCopyContentToContainer([{ content: spec.configText, target: CONTAINER_CONFIG_PATH }])
   }
   if (spec.dataDirGiven) {
-    container.withBindMounts([{ source: spec.dataDir, target: containerDataDir, mode: 'rw' }])
+    container.withBindMounts([{ source: spec.dataDir, target: CONTAINER_DATA_DIR, mode: 'rw' }])
     // Files in the caller's directory must belong to the caller, who removes them.
     container.withUser(`${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`)
   }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { connect } from 'node:net'
 import { foreignControl, openServer, type ServerControl } from './server-control.ts'
 
-export interface NatsOptions {
+export type NatsOptions = {
   /** JetStream's directory; kept after `stop()`. Default: a temp directory that goes with the server. */
   storeDir?: string
   port?: number
@@ -12,7 +12,7 @@ export interface NatsOptions {
   exclusive?: boolean
 }
 
-export interface NatsServer extends ServerControl {
+export type NatsServer = ServerControl & {
   readonly url: string
   readonly port: number
   readonly version: string
@@ -21,7 +21,7 @@ export interface NatsServer extends ServerControl {
 }
 
 /** The part of the server's INFO line that tests use. */
-export interface NatsInfo {
+export type NatsInfo = {
   readonly server_name: string
   readonly version: string
   readonly jetstream?: boolean
@@ -29,8 +29,8 @@ export interface NatsInfo {
 }
 
 /** Reads the INFO line which a NATS server sends first on every connection. */
-export function readNatsInfo(host: string, port: number, timeoutMs = 1000): Promise<NatsInfo> {
-  return new Promise((resolve, reject) => {
+export const readNatsInfo = (host: string, port: number, timeoutMs = 1000): Promise<NatsInfo> =>
+  new Promise((resolve, reject) => {
     const socket = connect({ host, port })
     let text = ''
     const fail = (error: Error): void => {
@@ -53,9 +53,8 @@ export function readNatsInfo(host: string, port: number, timeoutMs = 1000): Prom
       }
     })
   })
-}
 
-async function givenServer(givenUrl: string): Promise<NatsServer> {
+const givenServer = async (givenUrl: string): Promise<NatsServer> => {
   const { hostname, port } = new URL(givenUrl)
   const number = Number(port || 4222)
   const { version } = await readNatsInfo(hostname, number, 5000)
@@ -67,13 +66,11 @@ async function givenServer(givenUrl: string): Promise<NatsServer> {
  * A real NATS server with JetStream for a test: the one named by BRIDGE_TEST_NATS_URL (unless the test asks for one of
  * its own, or for a port, store or config), else a container, else the local binary. The test must `stop()` it.
  */
-export async function startNats(options: NatsOptions = {}): Promise<NatsServer> {
+export const startNats = async (options: NatsOptions = {}): Promise<NatsServer> => {
   const { storeDir, port, configText, exclusive = false } = options
   const givenUrl = process.env.BRIDGE_TEST_NATS_URL
   const shareable = !exclusive && storeDir === undefined && port === undefined && configText === undefined
-  if (givenUrl && shareable) {
-    return givenServer(givenUrl)
-  }
+  if (givenUrl && shareable) return givenServer(givenUrl)
   // The name tells our server from another one that took the chosen port first.
   const name = `testkit-${randomUUID()}`
   const { host, control, dataDir } = await openServer(

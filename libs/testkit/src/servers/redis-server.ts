@@ -1,7 +1,7 @@
 import { parseRedisUrl, runRedisCommand } from './redis-wire.ts'
 import { foreignControl, openServer, type ServerControl } from './server-control.ts'
 
-export interface RedisOptions {
+export type RedisOptions = {
   /** Directory of the append-only file; kept after `stop()`. Default: a temp directory that goes with the server. */
   dataDir?: string
   port?: number
@@ -13,7 +13,7 @@ export interface RedisOptions {
   exclusive?: boolean
 }
 
-export interface RedisServer extends ServerControl {
+export type RedisServer = ServerControl & {
   readonly url: string
   readonly port: number
   readonly version: string
@@ -25,14 +25,12 @@ export interface RedisServer extends ServerControl {
   command(...words: string[]): Promise<string | null>
 }
 
-function field(info: string | null, name: string): string {
-  return new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info ?? '')?.[1] ?? ''
-}
+const field = (info: string | null, name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info ?? '')?.[1] ?? ''
 
-async function describeServer(
+const describeServer = async (
   url: string,
   flushCommand: string,
-): Promise<Pick<RedisServer, 'url' | 'port' | 'version' | 'flush' | 'command'>> {
+): Promise<Pick<RedisServer, 'url' | 'port' | 'version' | 'flush' | 'command'>> => {
   const address = parseRedisUrl(url)
   const version = field(await runRedisCommand(address, ['INFO', 'server']), 'redis_version')
   return {
@@ -50,7 +48,7 @@ async function describeServer(
  * A real Redis server for a test: the one named by BRIDGE_TEST_REDIS_URL (unless the test asks for one of its own, or
  * for a port, directory or password), else a container, else the local binary. The test must `stop()` it.
  */
-export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
+export const startRedis = async (options: RedisOptions = {}): Promise<RedisServer> => {
   const { dataDir: givenDir, port, password = '', appendOnly, exclusive = false } = options
   const givenUrl = process.env.BRIDGE_TEST_REDIS_URL
   const ownWishes = givenDir !== undefined || port !== undefined || password !== '' || appendOnly !== undefined

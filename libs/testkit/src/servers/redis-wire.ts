@@ -1,7 +1,7 @@
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 
-export interface RedisAddress {
+export type RedisAddress = {
   readonly host: string
   readonly port: number
   readonly tls: boolean
@@ -11,7 +11,7 @@ export interface RedisAddress {
 }
 
 /** The parts of a redis:// or rediss:// URL. */
-export function parseRedisUrl(url: string): RedisAddress {
+export const parseRedisUrl = (url: string): RedisAddress => {
   const parsed = new URL(url)
   return {
     host: parsed.hostname,
@@ -23,17 +23,15 @@ export function parseRedisUrl(url: string): RedisAddress {
   }
 }
 
-function encode(words: readonly string[]): string {
+const encode = (words: readonly string[]): string => {
   const parts = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`)
   return `*${words.length}\r\n${parts.join('')}`
 }
 
 /** Takes one status, error, integer or bulk reply off the front; undefined while it is incomplete. */
-function takeReply(bytes: Buffer): { reply: string | null; rest: Buffer } | undefined {
+const takeReply = (bytes: Buffer): { reply: string | null; rest: Buffer } | undefined => {
   const end = bytes.indexOf('\r\n')
-  if (end === -1) {
-    return
-  }
+  if (end === -1) return
   const line = bytes.toString('utf8', 1, end)
   const after = bytes.subarray(end + 2)
   switch (bytes.toString('latin1', 0, 1)) {
@@ -42,9 +40,7 @@ function takeReply(bytes: Buffer): { reply: string | null; rest: Buffer } | unde
       return { reply: line, rest: after }
     case '$': {
       const length = Number(line)
-      if (length < 0) {
-        return { reply: null, rest: after }
-      }
+      if (length < 0) return { reply: null, rest: after }
       return after.length < length + 2 ? undefined : { reply: after.toString('utf8', 0, length), rest: after.subarray(length + 2) }
     }
     default:
@@ -52,15 +48,14 @@ function takeReply(bytes: Buffer): { reply: string | null; rest: Buffer } | unde
   }
 }
 
-function open({ host, port, tls }: RedisAddress): Socket {
-  return tls ? connectTls({ host, port, servername: host }) : connectTcp({ host, port })
-}
+const open = ({ host, port, tls }: RedisAddress): Socket =>
+  tls ? connectTls({ host, port, servername: host }) : connectTcp({ host, port })
 
 /**
  * Runs one command on a connection of its own and resolves with its reply. Enough to drive a server from a test without
  * a client library: commands that answer with an array are not understood.
  */
-export function runRedisCommand(address: RedisAddress, words: readonly string[], timeoutMs = 2000): Promise<string | null> {
+export const runRedisCommand = (address: RedisAddress, words: readonly string[], timeoutMs = 2000): Promise<string | null> => {
   const login = address.username === '' ? [address.password] : [address.username, address.password]
   const commands = [
     ...(address.password === '' ? [] : [['AUTH', ...login]]),

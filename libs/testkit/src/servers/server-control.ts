@@ -5,7 +5,7 @@ import { startHost } from './server-host.ts'
 import type { ServerHost, ServerSpec } from './server-types.ts'
 
 /** What every real server under test can be made to do. */
-export interface ServerControl {
+export type ServerControl = {
   /** Where it comes from; a server given by URL cannot be controlled. */
   readonly via: 'url' | 'binary' | 'container'
   readonly controllable: boolean
@@ -25,24 +25,22 @@ export interface ServerControl {
 /** The part of a server's spec that its kind decides; places and ports are filled in here. */
 export type ServerKind = Pick<ServerSpec, 'binary' | 'image' | 'containerPort' | 'containerCommand' | 'configText' | 'args' | 'probe'>
 
-export interface OpenedServer {
+export type OpenedServer = {
   readonly host: ServerHost
   readonly control: ServerControl
   readonly dataDir: string
 }
 
 /** Starts a server of the given kind with its data in `dataDir`, or in a temp directory that goes with it. */
-export async function openServer(
+export const openServer = async (
   kind: ServerKind,
   place: { dataDir?: string | undefined; port?: number | undefined },
-): Promise<OpenedServer> {
+): Promise<OpenedServer> => {
   const scratch = createTempDir(`bridge-${kind.binary}-`)
   const dataDir = place.dataDir ?? join(scratch.path, 'data')
   mkdirSync(dataDir, { recursive: true })
   const configPath = join(scratch.path, 'server.conf')
-  if (kind.configText !== undefined) {
-    writeFileSync(configPath, kind.configText, { mode: 0o600 })
-  }
+  if (kind.configText !== undefined) writeFileSync(configPath, kind.configText, { mode: 0o600 })
   try {
     const dataDirGiven = place.dataDir !== undefined
     const host = await startHost({ ...kind, dataDir, dataDirGiven, configPath, port: place.port })
@@ -53,7 +51,7 @@ export async function openServer(
   }
 }
 
-function controlOf(host: ServerHost, removeData: () => void): ServerControl {
+const controlOf = (host: ServerHost, removeData: () => void): ServerControl => {
   let stopped = false
   return {
     via: host.via,
@@ -67,9 +65,7 @@ function controlOf(host: ServerHost, removeData: () => void): ServerControl {
     },
     kill: (signal = 'SIGKILL') => host.kill(signal),
     restart: async () => {
-      if (stopped) {
-        throw new Error('a stopped server has no data to restart with: use kill() for an outage')
-      }
+      if (stopped) throw new Error('a stopped server has no data to restart with: use kill() for an outage')
       await host.halt()
       await host.start()
     },
@@ -80,7 +76,7 @@ function controlOf(host: ServerHost, removeData: () => void): ServerControl {
 }
 
 /** The control of a server which somebody else runs. */
-export function foreignControl(variable: string): ServerControl {
+export const foreignControl = (variable: string): ServerControl => {
   const refuse = async (): Promise<never> => {
     throw new Error(`the server comes from ${variable}: this test needs one of its own (exclusive: true)`)
   }

@@ -7,7 +7,7 @@ import { waitFor } from '../wait-for.ts'
 import { startContainerHost } from './container-host.ts'
 import type { ServerHost, ServerSpec } from './server-types.ts'
 
-const loopback = '127.0.0.1'
+const LOOPBACK = '127.0.0.1'
 const installers = [
   { tool: 'apt-get', command: (binary: string) => `sudo apt-get install -y ${binary}` },
   { tool: 'brew', command: (binary: string) => `brew install ${binary === 'redis-server' ? 'redis' : binary}` },
@@ -15,14 +15,14 @@ const installers = [
 ]
 
 /** The one command that makes `binary` available on this machine, or a container where no package manager is known. */
-export function installCommand(binary: string, image: string, containerPort: number): string {
+export const installCommand = (binary: string, image: string, containerPort: number): string => {
   const installer = installers.find(({ tool }) => findExecutable(tool) !== undefined)
   return installer?.command(binary) ?? `docker run --rm -p ${containerPort}:${containerPort} ${image}`
 }
 
 class BinaryHost implements ServerHost {
   readonly via = 'binary'
-  readonly address = loopback
+  readonly address = LOOPBACK
   readonly port: number
   readonly #spec: ServerSpec
   readonly #path: string
@@ -62,9 +62,7 @@ class BinaryHost implements ServerHost {
 
   async pause(): Promise<void> {
     const managed = this.#process
-    if (!managed?.kill('SIGSTOP')) {
-      throw new Error(`${this.#spec.binary} is not running: nothing to pause`)
-    }
+    if (!managed?.kill('SIGSTOP')) throw new Error(`${this.#spec.binary} is not running: nothing to pause`)
     // A thread on another core runs on for a moment after the signal and could still answer.
     if (canListProcesses) {
       await waitFor(() => isStopped(managed.pid), { intervalMs: 1, describe: `${managed.name} to be stopped` })
@@ -86,7 +84,7 @@ class BinaryHost implements ServerHost {
   }
 }
 
-async function startBinaryHost(spec: ServerSpec, path: string): Promise<ServerHost> {
+const startBinaryHost = async (spec: ServerSpec, path: string): Promise<ServerHost> => {
   for (let attempt = 1; ; attempt += 1) {
     const host = new BinaryHost(spec, path, spec.port ?? (await freePort()))
     try {
@@ -95,9 +93,7 @@ async function startBinaryHost(spec: ServerSpec, path: string): Promise<ServerHo
     } catch (error) {
       // Between choosing a free port and binding it another test process may take it.
       const portTaken = /address already in use/i.test(host.output())
-      if (spec.port !== undefined || !portTaken || attempt === 3) {
-        throw error
-      }
+      if (spec.port !== undefined || !portTaken || attempt === 3) throw error
     }
   }
 }
@@ -106,7 +102,7 @@ async function startBinaryHost(spec: ServerSpec, path: string): Promise<ServerHo
  * Starts a server as a container (when asked for by BRIDGE_TEST_CONTAINERS=1, or when there is no local binary) and
  * otherwise, or when no engine answers, from the local binary.
  */
-export async function startHost(spec: ServerSpec): Promise<ServerHost> {
+export const startHost = async (spec: ServerSpec): Promise<ServerHost> => {
   const path = findExecutable(spec.binary)
   let refusal = 'not tried'
   if (process.env.BRIDGE_TEST_CONTAINERS === '1' || path === undefined) {

@@ -1,5 +1,5 @@
 /** Where a server process finds its things; inside a container these are the container's. */
-export interface ServerPlace {
+export type ServerPlace = {
   readonly bindAddress: string
   readonly port: number
   readonly dataDir: string
@@ -7,7 +7,7 @@ export interface ServerPlace {
 }
 
 /** What a host needs to know to run one kind of server. */
-export interface ServerSpec {
+export type ServerSpec = {
   readonly binary: string
   readonly image: string
   readonly containerPort: number
@@ -26,7 +26,7 @@ export interface ServerSpec {
 }
 
 /** One server that can be ended and started again on the same port with the same data. */
-export interface ServerHost {
+export type ServerHost = {
   readonly via: 'binary' | 'container'
   readonly address: string
   readonly port: number

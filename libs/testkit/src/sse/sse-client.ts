@@ -3,7 +3,7 @@ import { waitFor } from '../wait-for.ts'
 import { openSseConnection, type SseConnection, SseRefusal } from './sse-connection.ts'
 import { reportSequence, type SequenceReport } from './sse-sequence.ts'
 
-export interface SseOptions {
+export type SseOptions = {
   headers?: OutgoingHttpHeaders
   /** Sent as Last-Event-ID with the first connection. */
   lastEventId?: string
@@ -15,7 +15,7 @@ export interface SseOptions {
   openTimeoutMs?: number
 }
 
-export interface SseEvent {
+export type SseEvent = {
   /** The id in this very frame, null without one. */
   readonly id: string | null
   /** The frame's event name, `message` without one. */
@@ -31,12 +31,12 @@ export interface SseEvent {
 
 export type SseState = 'connecting' | 'open' | 'lost' | 'refused' | 'closed'
 
-interface Waiter {
+type Waiter = {
   readonly check: (event: SseEvent) => void
   readonly fail: (error: Error) => void
 }
 
-function parseData(text: string): unknown {
+const parseData = (text: string): unknown => {
   try {
     return JSON.parse(text)
   } catch {
@@ -125,12 +125,8 @@ export class SseClient {
   /** Resolves with the first event, past or future, for which the predicate holds. */
   waitFor(predicate: (event: SseEvent) => boolean, timeoutMs = 5000): Promise<SseEvent> {
     const past = this.events.find(predicate)
-    if (past) {
-      return Promise.resolve(past)
-    }
-    if (this.refusal) {
-      return Promise.reject(this.refusal)
-    }
+    if (past) return Promise.resolve(past)
+    if (this.refusal) return Promise.reject(this.refusal)
     return new Promise((resolve, reject) => {
       const settle = (act: () => void): void => {
         clearTimeout(timer)
@@ -207,16 +203,12 @@ export class SseClient {
   #collect(id: string | null, event: string, text: string, connection: number): void {
     const received: SseEvent = { id, event, data: parseData(text), text, receivedAt: performance.now(), connection }
     this.events.push(received)
-    for (const waiter of this.#waiters) {
-      waiter.check(received)
-    }
+    for (const waiter of this.#waiters) waiter.check(received)
   }
 
   #lost(connection: SseConnection): void {
     // A connection which this client replaced, ended or saw refused is no loss.
-    if (this.#connection !== connection) {
-      return
-    }
+    if (this.#connection !== connection) return
     this.#drop()
     this.state = 'lost'
     if (this.#options.reconnect) {
@@ -232,9 +224,7 @@ export class SseClient {
   }
 
   #failWaiters(error: Error): void {
-    for (const waiter of this.#waiters) {
-      waiter.fail(error)
-    }
+    for (const waiter of this.#waiters) waiter.fail(error)
   }
 
   #explain(timeoutMs: number): string {
@@ -247,21 +237,17 @@ export class SseClient {
  * Opens an event stream. Without `reconnect` a first connection that fails rejects; with it, only a refusal does, or no
  * connection within `openTimeoutMs`.
  */
-export async function connectSse(url: string, options: SseOptions = {}): Promise<SseClient> {
+export const connectSse = async (url: string, options: SseOptions = {}): Promise<SseClient> => {
   const client = new SseClient(url, options)
   try {
     await client.connect().catch((error: unknown) => {
-      if (!options.reconnect) {
-        throw error
-      }
+      if (!options.reconnect) throw error
     })
     await waitFor(() => client.refusal ?? client.connections > 0, {
       timeoutMs: options.openTimeoutMs ?? 5000,
       describe: `an event stream at ${url}`,
     })
-    if (client.refusal) {
-      throw client.refusal
-    }
+    if (client.refusal) throw client.refusal
     return client
   } catch (error) {
     client.close()

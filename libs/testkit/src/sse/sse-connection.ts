@@ -2,7 +2,7 @@ import { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeader
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import { SseLines } from './sse-lines.ts'
 
-const refusalBodyTimeoutMs = 2000
+const REFUSAL_BODY_TIMEOUT_MS = 2000
 
 /** An answer after which an EventSource never connects again: not 200, or not an event stream. */
 export class SseRefusal extends Error {
@@ -19,7 +19,7 @@ export class SseRefusal extends Error {
   }
 }
 
-export interface SseListener {
+export type SseListener = {
   onBytes(): void
   onComment(): void
   onRetry(ms: number): void
@@ -28,7 +28,7 @@ export interface SseListener {
   onEvent(message: EventSourceMessage): void
 }
 
-export interface SseConnection {
+export type SseConnection = {
   /** Resolves with the response headers when the stream is open; rejects with an `SseRefusal` or the network's error. */
   readonly opened: Promise<IncomingHttpHeaders>
   /** Resolves when the connection is down, whoever ended it. */
@@ -40,13 +40,11 @@ export interface SseConnection {
   end(): void
 }
 
-async function readRefusal(incoming: IncomingMessage): Promise<SseRefusal> {
+const readRefusal = async (incoming: IncomingMessage): Promise<SseRefusal> => {
   const chunks: Buffer[] = []
-  const timer = setTimeout(() => incoming.destroy(), refusalBodyTimeoutMs)
+  const timer = setTimeout(() => incoming.destroy(), REFUSAL_BODY_TIMEOUT_MS)
   try {
-    for await (const chunk of incoming) {
-      chunks.push(chunk as Buffer)
-    }
+    for await (const chunk of incoming) chunks.push(chunk as Buffer)
   } catch {
     // A refusal without its full body is still a refusal.
   } finally {
@@ -55,7 +53,7 @@ async function readRefusal(incoming: IncomingMessage): Promise<SseRefusal> {
   return new SseRefusal(incoming.statusCode ?? 0, incoming.headers, Buffer.concat(chunks).toString('utf8'))
 }
 
-function readStream(incoming: IncomingMessage, lastEventId: string, listener: SseListener): void {
+const readStream = (incoming: IncomingMessage, lastEventId: string, listener: SseListener): void => {
   const decoder = new TextDecoder()
   const lines = new SseLines(lastEventId)
   const parser = createParser({
@@ -67,20 +65,18 @@ function readStream(incoming: IncomingMessage, lastEventId: string, listener: Ss
   incoming.on('data', (chunk: Buffer) => {
     listener.onBytes()
     lines.feed(decoder.decode(chunk, { stream: true }), (line) => {
-      if (line === '') {
-        listener.onLastEventId(lines.lastEventId)
-      }
+      if (line === '') listener.onLastEventId(lines.lastEventId)
       parser.feed(`${line}\n`)
     })
   })
 }
 
 /** Opens one connection to an event stream, on a socket of its own. */
-export function openSseConnection(
+export const openSseConnection = (
   url: URL,
   options: { headers: OutgoingHttpHeaders; lastEventId: string; openTimeoutMs: number },
   listener: SseListener,
-): SseConnection {
+): SseConnection => {
   const { headers, lastEventId, openTimeoutMs } = options
   const resumeFrom = lastEventId === '' ? {} : { 'last-event-id': lastEventId }
   const outgoing = request(url, { agent: false, headers: { accept: 'text/event-stream', ...headers, ...resumeFrom } })

@@ -2,12 +2,10 @@ import { expect, test } from 'vitest'
 import { SseLines } from './sse-lines.ts'
 import { reportSequence } from './sse-sequence.ts'
 
-function read(chunks: readonly string[], start = ''): { lines: string[]; lastEventId: string } {
+const read = (chunks: readonly string[], start = ''): { lines: string[]; lastEventId: string } => {
   const reader = new SseLines(start)
   const lines: string[] = []
-  for (const chunk of chunks) {
-    reader.feed(chunk, (line) => lines.push(line))
-  }
+  for (const chunk of chunks) reader.feed(chunk, (line) => lines.push(line))
   return { lines, lastEventId: reader.lastEventId }
 }
 

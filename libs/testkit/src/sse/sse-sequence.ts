@@ -1,5 +1,5 @@
 /** What the ids of a stream say about its completeness. Ids are stream sequences, so numbers. */
-export interface SequenceReport {
+export type SequenceReport = {
   /** Frames with an id; frames without one (deltas, heartbeats) are outside the sequence. */
   readonly count: number
   readonly first: number | undefined
@@ -12,12 +12,12 @@ export interface SequenceReport {
   readonly gaps: readonly { readonly from: number; readonly to: number }[]
 }
 
-interface Frame {
+type Frame = {
   readonly id: string | null
   readonly event: string
 }
 
-function sequenceOf(frame: Frame): number {
+const sequenceOf = (frame: Frame): number => {
   const sequence = Number(frame.id)
   if (frame.id === '' || !Number.isSafeInteger(sequence)) {
     throw new Error(`event id ${JSON.stringify(frame.id)} of ${frame.event} is not a stream sequence`)
@@ -25,7 +25,7 @@ function sequenceOf(frame: Frame): number {
   return sequence
 }
 
-function gapsOf(ids: ReadonlySet<number>): { from: number; to: number }[] {
+const gapsOf = (ids: ReadonlySet<number>): { from: number; to: number }[] => {
   const sorted = [...ids].sort((a, b) => a - b)
   return sorted.flatMap((id, index) => {
     const previous = sorted[index - 1]
@@ -34,7 +34,7 @@ function gapsOf(ids: ReadonlySet<number>): { from: number; to: number }[] {
 }
 
 /** Examines the ids of frames in order of arrival. A frame named `reset` starts the count anew: its stream was recreated. */
-export function reportSequence(frames: readonly Frame[]): SequenceReport {
+export const reportSequence = (frames: readonly Frame[]): SequenceReport => {
   const start = frames.findLastIndex((frame) => frame.event === 'reset') + 1
   const ids = frames
     .slice(start)

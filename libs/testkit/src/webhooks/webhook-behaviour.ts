@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 
 /** One request as the receiver saw it, and what became of its answer. */
-export interface ReceivedRequest {
+export type ReceivedRequest = {
   /** Position in the log, from 0. */
   readonly index: number
   readonly method: string
@@ -41,8 +41,8 @@ export type WebhookScript =
   | readonly WebhookBehaviour[]
   | { readonly choose: (request: ReceivedRequest, nth: number) => WebhookBehaviour }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
+const pause = (ms: number, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
     const done = (): void => {
       clearTimeout(timer)
       signal.removeEventListener('abort', done)
@@ -50,14 +50,11 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
     }
     const timer = setTimeout(done, ms)
     signal.addEventListener('abort', done, { once: true })
-    if (signal.aborted) {
-      done()
-    }
+    if (signal.aborted) done()
   })
-}
 
 /** Writes unless the client is slower than us: then it waits, so that a huge body is not built up in memory. */
-async function writeSome(request: ReceivedRequest, response: ServerResponse, chunk: Buffer, signal: AbortSignal): Promise<void> {
+const writeSome = async (request: ReceivedRequest, response: ServerResponse, chunk: Buffer, signal: AbortSignal): Promise<void> => {
   request.responseBytes += chunk.length
   if (!response.write(chunk)) {
     await new Promise<void>((resolve) => {
@@ -68,20 +65,18 @@ async function writeSome(request: ReceivedRequest, response: ServerResponse, chu
       }
       response.once('drain', done)
       signal.addEventListener('abort', done, { once: true })
-      if (signal.aborted) {
-        done()
-      }
+      if (signal.aborted) done()
     })
   }
 }
 
 /** Answers with a status, headers and a text body. */
-export function status(code: number, headers: OutgoingHttpHeaders = {}, body = ''): WebhookBehaviour {
-  return (request, response) => {
+export const status =
+  (code: number, headers: OutgoingHttpHeaders = {}, body = ''): WebhookBehaviour =>
+  (request, response) => {
     request.responseBytes += Buffer.byteLength(body)
     response.writeHead(code, headers).end(body)
   }
-}
 
 /** 200 with a small JSON body: what a healthy receiver says. */
 export const ok: WebhookBehaviour = status(200, { 'content-type': 'application/json' }, '{"ok":true}')
@@ -90,14 +85,12 @@ export const ok: WebhookBehaviour = status(200, { 'content-type': 'application/j
 export const hang: WebhookBehaviour = () => undefined
 
 /** Waits, then behaves as told. */
-export function delay(ms: number, then: WebhookBehaviour = ok): WebhookBehaviour {
-  return async (request, response, signal) => {
+export const delay =
+  (ms: number, then: WebhookBehaviour = ok): WebhookBehaviour =>
+  async (request, response, signal) => {
     await pause(ms, signal)
-    if (!signal.aborted) {
-      await then(request, response, signal)
-    }
+    if (!signal.aborted) await then(request, response, signal)
   }
-}
 
 /** Breaks the connection with a TCP reset (ECONNRESET at the sender), without a byte of answer. */
 export const reset: WebhookBehaviour = (request, response) => {
@@ -106,17 +99,17 @@ export const reset: WebhookBehaviour = (request, response) => {
 }
 
 /** Sends status and headers that announce a body, then ends the connection without one. */
-export function closeAfterHeaders(code = 200): WebhookBehaviour {
-  return (request, response) => {
+export const closeAfterHeaders =
+  (code = 200): WebhookBehaviour =>
+  (request, response) => {
     request.outcome = 'broken'
     response.writeHead(code, { 'content-type': 'application/json', 'content-length': '1000' })
     response.flushHeaders()
     response.socket?.end()
   }
-}
 
 /** Answers 200 at once and then sends the body byte by byte: a per-chunk timeout of the sender never fires. */
-export function drip(options: { bytes?: number; intervalMs?: number; code?: number } = {}): WebhookBehaviour {
+export const drip = (options: { bytes?: number; intervalMs?: number; code?: number } = {}): WebhookBehaviour => {
   const { bytes = Number.POSITIVE_INFINITY, intervalMs = 1000, code = 200 } = options
   return async (request, response, signal) => {
     response.writeHead(code, { 'content-type': 'text/plain' })
@@ -130,17 +123,15 @@ export function drip(options: { bytes?: number; intervalMs?: number; code?: numb
 }
 
 /** Answers with a body of the given size, as fast as the sender reads it. */
-export function huge(bytes = 64 * 1024 * 1024, code = 200): WebhookBehaviour {
-  return async (request, response, signal) => {
+export const huge =
+  (bytes = 64 * 1024 * 1024, code = 200): WebhookBehaviour =>
+  async (request, response, signal) => {
     response.writeHead(code, { 'content-type': 'application/octet-stream' })
     for (let left = bytes; left > 0 && !signal.aborted; left -= 65_536) {
       await writeSome(request, response, Buffer.alloc(Math.min(left, 65_536), 'x'), signal)
     }
     response.end()
   }
-}
 
 /** Answers with a redirect. */
-export function redirect(to: string, code = 302): WebhookBehaviour {
-  return status(code, { location: to })
-}
+export const redirect = (to: string, code = 302): WebhookBehaviour => status(code, { location: to })

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net'
 import { ok, type ReceivedRequest, type WebhookBehaviour, type WebhookScript } from './webhook-behaviour.ts'
 
-export interface WebhookReceiverOptions {
+export type WebhookReceiverOptions = {
   host?: string
   /** Default a free one. Naming the port of a closed receiver brings that endpoint back. */
   port?: number
@@ -10,12 +10,12 @@ export interface WebhookReceiverOptions {
 
 type Matcher = (request: ReceivedRequest) => boolean
 
-interface Waiter {
+type Waiter = {
   readonly isDone: () => boolean
   readonly wake: () => void
 }
 
-function parseJson(body: Buffer): unknown {
+const parseJson = (body: Buffer): unknown => {
   try {
     return JSON.parse(body.toString('utf8'))
   } catch {
@@ -23,9 +23,7 @@ function parseJson(body: Buffer): unknown {
   }
 }
 
-function brief(request: ReceivedRequest): string {
-  return `#${request.index} ${request.method} ${request.path} ${request.outcome}`
-}
+const brief = (request: ReceivedRequest): string => `#${request.index} ${request.method} ${request.path} ${request.outcome}`
 
 /** An HTTP endpoint for webhooks: logs every request and answers as its script says. */
 export class WebhookReceiver {
@@ -109,18 +107,14 @@ export class WebhookReceiver {
 
   #wakeWaiters(): void {
     for (const waiter of this.#waiters) {
-      if (waiter.isDone()) {
-        waiter.wake()
-      }
+      if (waiter.isDone()) waiter.wake()
     }
   }
 
   async #receive(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = []
     try {
-      for await (const chunk of message) {
-        chunks.push(chunk as Buffer)
-      }
+      for await (const chunk of message) chunks.push(chunk as Buffer)
     } catch {
       return // The sender hung up inside its own body: there is nobody to answer.
     }
@@ -131,9 +125,7 @@ export class WebhookReceiver {
       gone.abort()
       this.inFlight -= 1
       request.endedAt = performance.now()
-      if (request.outcome === 'pending') {
-        request.outcome = response.writableFinished ? 'answered' : 'abandoned'
-      }
+      if (request.outcome === 'pending') request.outcome = response.writableFinished ? 'answered' : 'abandoned'
     })
     this.inFlight += 1
     this.peakInFlight = Math.max(this.peakInFlight, this.inFlight)
@@ -168,15 +160,13 @@ export class WebhookReceiver {
     const script = this.#scripts.get(request.path) ?? ok
     const nth = this.#counts.get(request.path) ?? 0
     this.#counts.set(request.path, nth + 1)
-    if (typeof script === 'function') {
-      return script
-    }
+    if (typeof script === 'function') return script
     return 'choose' in script ? script.choose(request, nth) : (script[nth] ?? ok)
   }
 }
 
 /** Starts a receiver; the test must `close()` it. */
-export function startWebhookReceiver(options: WebhookReceiverOptions = {}): Promise<WebhookReceiver> {
+export const startWebhookReceiver = (options: WebhookReceiverOptions = {}): Promise<WebhookReceiver> => {
   const { host = '127.0.0.1', port = 0 } = options
   const server = createServer()
   return new Promise((resolve, reject) => {
