@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { withBuildLock } from './build-lock.mjs'
+import { withFileLock } from '../../../libs/platform/src/file-lock.mjs'
 
 const PROJECT_ROOTS = ['libs', 'services', 'deploy']
 const SKIPPED = new Set(['node_modules', 'dist', 'test', 'data', '.nx'])
@@ -107,7 +107,10 @@ export const prepareWorkspace = async (root, say) => {
     return packagesAreCurrent(root).current && isBuilt(stamp, fingerprintOf(root, projects))
   }
   if (upToDate()) return
-  await withBuildLock(join(root, 'data/build.lock'), say, async () => {
+  const lock = join(root, 'data/build.lock')
+  mkdirSync(dirname(lock), { recursive: true })
+  const onWait = ({ pid }) => say(`Another start (process ${pid}) is installing or building in this folder; waiting for it`)
+  await withFileLock(lock, onWait, async () => {
     const packages = packagesAreCurrent(root)
     if (!packages.current) {
       say('Installing packages (once; usually a minute or two)')

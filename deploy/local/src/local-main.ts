@@ -1,10 +1,10 @@
 import type { BridgeOptions, RunningBridge } from './bridge/bridge-options.ts'
 import { layoutOf } from './bridge/data-layout.ts'
-import { PortTakenError } from './bridge/port-taken.ts'
+import { PortTakenError } from './bridge/ports.ts'
 import { startBridge } from './bridge/start-bridge.ts'
 import { stopBridge } from './bridge/stop-bridge.ts'
 import { banner } from './console/banner.ts'
-import { listenForStop, raised, type StopRequest } from './console/stop-request.ts'
+import { aborted, listenForStop, type StopSignals } from './console/stop-signals.ts'
 import { createSandbox, demoGuide, startDemoLane } from './demo/demo.ts'
 import { type LocalSettings, readSettings } from './local-settings.ts'
 import { reapOrphans } from './supervision/orphan-reaper.ts'
@@ -35,7 +35,7 @@ const stopAll = async ({ dataDir, demoDir }: LocalSettings): Promise<number> => 
   ] as const) {
     const result = await stopBridge(folder)
     if (result === 'stopped') print(`${what} with the data in ${folder} is stopped.`)
-    else if (result === 'leftovers') print(`${what} with the data in ${folder} had been killed; what it had left is ended.`)
+    else if (result === 'orphans') print(`${what} with the data in ${folder} had been killed; what it had left is ended.`)
     else if (what === 'The bridge') print(`No bridge runs with the data in ${folder}.`)
   }
   return 0
@@ -52,7 +52,7 @@ const runUntilStopped = async (mode: 'start' | 'demo', root: string, settings: L
     const bridge = await startBridge({ dataDir, port, host, serverPorts: 'kept', say, signal: request.first, ...sandbox })
     print(banner(bridge, performance.now() - startedAt))
     if (mode === 'demo') await guide(bridge, request)
-    await raised(request.first)
+    await aborted(request.first)
     say('Stopping (Ctrl-C again: at once)')
     await bridge.stop(request.second.aborted)
     say('Stopped.')
@@ -70,12 +70,12 @@ const runUntilStopped = async (mode: 'start' | 'demo', root: string, settings: L
 }
 
 /** The second Ctrl-C: everything of this data folder ends at once, however far starting or stopping has come. */
-const hurry = async (request: StopRequest, dataDir: string): Promise<void> => {
-  await raised(request.second)
+const hurry = async (request: StopSignals, dataDir: string): Promise<void> => {
+  await aborted(request.second)
   await reapOrphans(layoutOf(dataDir).runDir, 0)
 }
 
-const guide = async (bridge: RunningBridge, request: StopRequest): Promise<void> => {
+const guide = async (bridge: RunningBridge, request: StopSignals): Promise<void> => {
   try {
     const { laneId, approvalId, workspace } = await startDemoLane(bridge)
     print(demoGuide(bridge.baseUrl, laneId, approvalId, workspace))

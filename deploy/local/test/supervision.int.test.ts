@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { startTimeOf } from '@codex-bridge/platform'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { startTimeOf } from '../bootstrap/process-identity.mjs'
 import { type BridgeOptions, type RunningBridge, SERVICES, startBridge } from '../dist/index.js'
 
 const fixture = (name: string): string => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))
-const isRunning = (pid: number): boolean => startTimeOf(pid) !== ''
+const isRunning = (pid: number): boolean => startTimeOf(pid) !== undefined
 
 let dataDir: string
 let bridges: RunningBridge[]

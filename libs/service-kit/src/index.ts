@@ -1,5 +1,4 @@
 export * from './environment.ts'
-export * from './identity.ts'
 export * from './ids.ts'
 export * from './lifecycle.ts'
 export * from './logger.ts'

@@ -1,7 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import { type Bus, connectBus, type LeaseHolder, LeaseTable, type ServedRequest, verifyTopology } from '@codex-bridge/bus'
 import type { BusRole } from '@codex-bridge/contracts'
+import { ownIdentity, processStatus } from '@codex-bridge/platform'
 import { redacted } from './environment.ts'
-import { isProvablyDead, newInstanceId, ownIdentity } from './identity.ts'
 import { createLogger, type Logger } from './logger.ts'
 
 /** Version of the bridge, shown by /health and the services framework. */
@@ -23,7 +24,7 @@ export const createContext = (role: ServiceContext['role'], config: ServiceConfi
   const instance = config.BRIDGE_INSTANCE ?? `${role}-1`
   const logger = createLogger(role, instance, config.BRIDGE_LOG_LEVEL)
   logger.info({ config: redacted(config) }, 'starting')
-  return { role, instance, holder: { id: instance, instance: newInstanceId(), ...ownIdentity() }, logger }
+  return { role, instance, holder: { id: instance, instance: randomBytes(6).toString('hex'), ...ownIdentity() }, logger }
 }
 
 /** Connects as the service's role and refuses to go on when the streams are not as declared. */
@@ -43,7 +44,7 @@ export const connectService = async (context: ServiceContext, config: ServiceCon
 
 /** The lease table of this process, with the proof of death that works between processes of one host. */
 export const openLeases = (bus: Bus, context: ServiceContext): Promise<LeaseTable> =>
-  LeaseTable.open(bus, context.holder, (holder) => isProvablyDead(holder))
+  LeaseTable.open(bus, context.holder, (holder) => processStatus(holder) === 'dead')
 
 /** One log line per bus request: failures of the bridge as errors; refusals, also those of Codex, and successes quietly. */
 export const logServed =

@@ -1,3 +1,4 @@
+export { findExecutable, freePort } from '@codex-bridge/platform'
 export { codexUnderTest } from './codex/codex-under-test.ts'
 export { TestRepository } from './files/git-repository.ts'
 export { createTempDir, type TempDir } from './files/temp-dir.ts'
@@ -5,8 +6,6 @@ export { documented, documentedApi } from './http/documented-api.ts'
 export { type ApiClient, type ApiResponse, api, type RawRequest } from './http/http-client.ts'
 export { type RawSocketOptions, rawSocket } from './http/raw-socket.ts'
 export * from './model/index.ts'
-export { findExecutable } from './processes/executable.ts'
-export { freePort } from './processes/free-port.ts'
 export {
   ManagedProcess,
   type ManagedProcessOptions,

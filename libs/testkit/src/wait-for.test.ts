@@ -1,9 +1,9 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { freePort } from '@codex-bridge/platform'
 import { expect, test } from 'vitest'
 import { createTempDir } from './files/temp-dir.ts'
-import { freePort } from './processes/free-port.ts'
 import { waitFor } from './wait-for.ts'
 
 test('waitFor resolves with the first truthy value and takes errors for "not yet"', async () => {

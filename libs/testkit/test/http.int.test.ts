@@ -25,7 +25,7 @@ beforeAll(async () => {
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   port = (server.address() as AddressInfo).port
-  client = api(`http://127.0.0.1:${port}`, { authorization: 'Bearer t' })
+  client = api(`http://127.0.0.1:${port}`, { headers: { authorization: 'Bearer t' } })
 })
 
 afterAll(() => {

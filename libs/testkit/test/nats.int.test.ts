@@ -145,7 +145,8 @@ test('a container engine that does not answer costs seconds, then the local bina
 test('without engine and binary the error says the one command to type', async () => {
   vi.resetModules()
   vi.doMock('../src/servers/container-host.ts', () => ({ startContainerHost: () => Promise.reject(new Error('no engine')) }))
-  vi.doMock('../src/processes/executable.ts', () => ({
+  vi.doMock('@codex-bridge/platform', async (importOriginal) => ({
+    ...(await importOriginal<object>()),
     findExecutable: (name: string) => (name === 'apt-get' ? '/usr/bin/apt-get' : undefined),
   }))
   const fresh = await import('../src/servers/nats-server.ts')
@@ -153,7 +154,7 @@ test('without engine and binary the error says the one command to type', async (
     /not installed .*\(no engine\)\. Type: sudo apt-get install -y nats-server$/,
   )
   vi.doUnmock('../src/servers/container-host.ts')
-  vi.doUnmock('../src/processes/executable.ts')
+  vi.doUnmock('@codex-bridge/platform')
   vi.resetModules()
   expect(installCommand('redis-server', 'redis:7-alpine', 6379)).toMatch(/redis/)
 })

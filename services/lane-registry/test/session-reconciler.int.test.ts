@@ -1,6 +1,7 @@
 import { AggregateStore, LeaseTable, serve } from '@codex-bridge/bus'
 import { type LaneState, type ReconcileBody, type RequestOf, Runners, type SessionReply, type SessionState } from '@codex-bridge/contracts'
-import { createLogger, ownIdentity, stampEvent } from '@codex-bridge/service-kit'
+import { ownIdentity } from '@codex-bridge/platform'
+import { createLogger, stampEvent } from '@codex-bridge/service-kit'
 import { waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { SessionClient } from '../src/sessions/session-client.ts'

@@ -1,9 +1,7 @@
-import { readFileSync } from 'node:fs'
+import { readProcStat } from '@codex-bridge/platform'
 
 /** Linux counts in ticks of 10 ms whatever the kernel was built with. */
 const MS_PER_TICK = 10
-const USER_TIME = 11
-const SYSTEM_TIME = 12
 
 /** CPU time of each process so far, in milliseconds; undefined where the system does not tell. */
 export type CpuTimes = Record<string, number>
@@ -18,14 +16,8 @@ export const readCpu = (pids: Readonly<Record<string, number | undefined>>): Cpu
   )
 
 const cpuOf = (pid: number): number | undefined => {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // The name in brackets may hold spaces; what follows it does not.
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-    return (Number(fields[USER_TIME]) + Number(fields[SYSTEM_TIME])) * MS_PER_TICK
-  } catch {
-    return
-  }
+  const stat = readProcStat(pid)
+  return stat && stat.cpuTicks * MS_PER_TICK
 }
 
 /** Less than this is not shown. */

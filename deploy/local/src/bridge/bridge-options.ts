@@ -1,7 +1,7 @@
 import type { BusRole } from '@codex-bridge/contracts'
-import type { Health } from '../console/health-probe.ts'
 import type { ChildSpec } from '../supervision/child-spec.ts'
 import type { BusCredential } from './credentials.ts'
+import type { Health } from './health.ts'
 import type { ServiceName } from './service-env.ts'
 
 export type BridgeOptions = {

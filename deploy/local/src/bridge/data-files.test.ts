@@ -1,12 +1,12 @@
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { ownIdentity, probePort } from '@codex-bridge/platform'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { identityOf } from '../../bootstrap/process-identity.mjs'
 import { LogFile } from '../supervision/log-file.ts'
-import { BridgeRunsError, readLock, takeLock } from './bridge-lock.ts'
-import { freePortFrom, probePort, readPorts, writePorts } from './ports.ts'
-import { loadSecrets } from './secrets.ts'
+import { BridgeRunsError, takeLock } from './bridge-lock.ts'
+import { loadSecrets } from './credentials.ts'
+import { freePortFrom, readPorts, writePorts } from './ports.ts'
 
 let folder: string
 
@@ -19,39 +19,28 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }))
 describe('the lock of a data folder', () => {
   const path = (): string => join(folder, 'bridge.lock')
 
-  test('is held once, and given back', () => {
+  test('names the bridge that holds it', () => {
     const release = takeLock(path(), folder, 'http://here')
-    expect(readLock(path())).toMatchObject({ pid: process.pid, url: 'http://here' })
     expect(() => takeLock(path(), folder, '')).toThrow(BridgeRunsError)
+    expect(() => takeLock(path(), folder, '')).toThrow(`process ${process.pid}, http://here, since 20`)
     release()
-    expect(existsSync(path())).toBe(false)
-  })
-
-  test('of a dead process, of a reused pid and of an earlier boot is taken over', () => {
-    const own = identityOf(process.pid)
-    for (const stale of [{ startTime: '1' }, { pid: 999_999_999 }, { boot: 'an earlier one' }]) {
-      writeFileSync(path(), JSON.stringify({ ...own, since: '', url: '', ...stale }))
-      takeLock(path(), folder, '')()
-    }
     expect(existsSync(path())).toBe(false)
   })
 
   test('of another machine is respected', () => {
-    writeFileSync(path(), JSON.stringify({ ...identityOf(process.pid), host: 'elsewhere', boot: 'another', since: '', url: '' }))
-    expect(() => takeLock(path(), folder, '')).toThrow(/machine elsewhere[\s\S]*remove/)
+    writeFileSync(path(), JSON.stringify({ ...ownIdentity(), host: 'elsewhere/boot/pid:[1]', since: '', url: '' }))
+    expect(() => takeLock(path(), folder, '')).toThrow(/machine elsewhere,[\s\S]*remove/)
   })
 
-  test('is not given back by one who no longer holds it', () => {
-    const release = takeLock(path(), folder, '')
-    const other = JSON.stringify({ ...identityOf(1), pid: 1, startTime: 'x', since: '', url: '' })
-    writeFileSync(path(), other)
-    release()
-    expect(readFileSync(path(), 'utf8')).toBe(other)
+  test('of a version that wrote another form is respected', () => {
+    const old = { pid: process.pid, startTime: '1', host: hostname(), boot: 'b', namespace: 'n', since: '', url: '' }
+    writeFileSync(path(), JSON.stringify(old))
+    expect(() => takeLock(path(), folder, '')).toThrow(BridgeRunsError)
   })
 })
 
 describe('credentials', () => {
-  test('are made once, readable by the user alone', () => {
+  test('are created once, readable by the user alone', () => {
     const path = join(folder, 'secrets.json')
     const made = loadSecrets(path)
     expect(statSync(path).mode & 0o777).toBe(0o600)
@@ -62,7 +51,7 @@ describe('credentials', () => {
     expect(statSync(path).mode & 0o777).toBe(0o600)
   })
 
-  test('of an older version get what is new and keep the rest', () => {
+  test('of an older version get what is missing and keep the rest', () => {
     const path = join(folder, 'secrets.json')
     const { bus, redis } = loadSecrets(path)
     writeFileSync(path, JSON.stringify({ bus: { gateway: bus.gateway }, redis }))
@@ -78,7 +67,7 @@ describe('credentials', () => {
   })
 })
 
-test('a log is rotated at its start and at its size', () => {
+test('a log is rotated when it is opened and when it reaches its size', () => {
   const path = join(folder, 'x.log')
   const first = new LogFile(path, 10)
   first.write('0123456789')
@@ -92,7 +81,7 @@ test('a log is rotated at its start and at its size', () => {
   expect([path, `${path}.1`, `${path}.2`].map((file) => readFileSync(file, 'utf8'))).toEqual(['third', 'second', '0123456789'])
 })
 
-test('ports are kept, and nonsense in their file is ignored', async () => {
+test('ports are kept, and invalid entries in their file are ignored', async () => {
   const path = join(folder, 'ports.json')
   writePorts(path, { nats: 4333, redis: 6380 })
   expect(readPorts(path)).toEqual({ nats: 4333, redis: 6380 })

@@ -1,14 +1,14 @@
-import { type Health, waitUntilUp } from '../console/health-probe.ts'
-import { type Servers, startServers } from '../servers/server-start.ts'
-import { declareTopology } from '../servers/topology-apply.ts'
+import { probePort } from '@codex-bridge/platform'
+import { declareTopology } from '../servers/declare-topology.ts'
+import { type Servers, startServers } from '../servers/start-servers.ts'
 import { reapOrphans } from '../supervision/orphan-reaper.ts'
 import { Supervisor } from '../supervision/supervisor.ts'
 import { takeLock } from './bridge-lock.ts'
 import type { BridgeOptions, ProcessName, RunningBridge } from './bridge-options.ts'
+import { loadSecrets } from './credentials.ts'
 import { createLayout, layoutOf } from './data-layout.ts'
-import { PortTakenError } from './port-taken.ts'
-import { probePort } from './ports.ts'
-import { loadSecrets } from './secrets.ts'
+import { type Health, waitUntilUp } from './health.ts'
+import { PortTakenError } from './ports.ts'
 import { SERVICES } from './service-env.ts'
 import { HEALTHY_TIMEOUT_MS, startServices } from './start-services.ts'
 
@@ -16,8 +16,8 @@ const REAP_GRACE_MS = 5000
 
 /**
  * Starts NATS, Redis and the services, and resolves when the bridge is healthy.
- * @throws BridgeRunsError when the data folder is in use, PortTakenError, ChildStartError, or Error with words for the operator;
- *   nothing is left running then
+ * @throws BridgeRunsError when the data folder is in use, PortTakenError, ChildStartError, or Error with a message for the
+ *   operator; nothing is left running then
  */
 export const startBridge = async (options: BridgeOptions): Promise<RunningBridge> => {
   const say = options.quiet ? () => undefined : (options.say ?? ((line: string) => void process.stderr.write(`${line}\n`)))
@@ -37,8 +37,8 @@ export const startBridge = async (options: BridgeOptions): Promise<RunningBridge
   }
   try {
     await refuseTakenPort(options.port ?? 0, host)
-    const left = await reapOrphans(layout.runDir, REAP_GRACE_MS)
-    if (left.length > 0) say(`Ended what an earlier bridge had left: ${left.join(', ')}`)
+    const orphans = await reapOrphans(layout.runDir, REAP_GRACE_MS)
+    if (orphans.length > 0) say(`Ended processes left by an earlier bridge: ${orphans.join(', ')}`)
     const secrets = loadSecrets(layout.secretsFile)
     const [servers] = await Promise.all([
       startServers({ options, layout, secrets, supervisor, say }),

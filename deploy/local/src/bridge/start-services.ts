@@ -1,12 +1,12 @@
 import { fileURLToPath } from 'node:url'
-import { startOnFreePort } from '../servers/server-endpoint.ts'
-import type { Servers } from '../servers/server-start.ts'
+import { freePort } from '@codex-bridge/platform'
+import { startOnFreePort } from '../servers/start-on-free-port.ts'
+import type { Servers } from '../servers/start-servers.ts'
 import type { ChildSpec } from '../supervision/child-spec.ts'
 import { isReadyLine } from '../supervision/log-line.ts'
 import type { Supervisor } from '../supervision/supervisor.ts'
 import type { BridgeOptions, ReplicaName } from './bridge-options.ts'
 import { layoutOf } from './data-layout.ts'
-import { anyFreePort } from './ports.ts'
 import { SERVICES, type ServiceName, serviceEnvironment } from './service-env.ts'
 
 /** How long the services may take until they are ready and healthy. */
@@ -78,7 +78,7 @@ export const startServices = async (start: Start): Promise<number[]> => {
     if (replica.service !== 'gateway') return startReplica(start, replica, 0).then(() => [])
     if (wanted !== 0 && replica.number === 1) return startReplica(start, replica, wanted).then(() => [wanted])
     // Another process may take a free port before the gateway binds it.
-    return [await startOnFreePort(await anyFreePort(host), [], (port) => startReplica(start, replica, port, 1))]
+    return [await startOnFreePort(await freePort(host), [], (port) => startReplica(start, replica, port, 1))]
   })
   return (await Promise.all(starting)).flat()
 }

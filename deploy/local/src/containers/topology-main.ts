@@ -1,6 +1,6 @@
 /** Declares streams and buckets, then ends: the one-shot job of a container deployment. */
 import { configOrExit } from '@codex-bridge/service-kit'
-import { declareTopology } from '../servers/topology-apply.ts'
+import { declareTopology } from '../servers/declare-topology.ts'
 import { TopologyEnvironment } from './topology-settings.ts'
 
 const { NATS_URL, NATS_USER, NATS_PASSWORD, BRIDGE_NATS_REPLICAS } = configOrExit(TopologyEnvironment)

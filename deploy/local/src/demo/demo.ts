@@ -1,12 +1,12 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { freePort, poll } from '@codex-bridge/platform'
+import type { ApiClient } from '@codex-bridge/testkit'
 import type { BridgeOptions, RunningBridge } from '../bridge/bridge-options.ts'
 import { layoutOf } from '../bridge/data-layout.ts'
-import { anyFreePort } from '../bridge/ports.ts'
-import { type Api, apiOf, pollUntil } from '../console/api-client.ts'
 import type { ChildSpec } from '../supervision/child-spec.ts'
 
-/** Ordinary text around directives of the scripted model: it asks for a command that leaves the sandbox, then reports. */
+/** Plain text around directives of the scripted model, which asks for a command outside the sandbox and then reports. */
 const PROMPT = `Please create the file approved.txt in this folder.
 #ask-run touch approved.txt
 #say Done: approved.txt is there, because you approved it.`
@@ -14,9 +14,13 @@ const PROMPT = `Please create the file approved.txt in this folder.
 const MODEL_READY_MS = 15_000
 const MODEL_GRACE_MS = 3000
 const APPROVAL_TIMEOUT_MS = 60_000
+const START_TIMEOUT_MS = 90_000
+const POLL_MS = 100
 const DEMO_LANES_TRIED = 1000
+/** Statuses after which the first turn of the demo changes nothing more. */
+const SETTLED = ['needs_approval', 'failed', 'blocked', 'interrupted', 'done']
 
-/** What a bridge needs beside itself to run turns without an account: a scripted model, and a Codex home that knows only it. */
+/** What a bridge needs to run turns without an account: a scripted model, and a Codex home that knows only that model. */
 export type Sandbox = Required<Pick<BridgeOptions, 'companions' | 'codexHome'>>
 
 const modelSpec = (root: string, port: number): ChildSpec => ({
@@ -33,8 +37,8 @@ const modelSpec = (root: string, port: number): ChildSpec => ({
 /** Prepares the model and the Codex home of a data folder. */
 export const createSandbox = async (root: string, dataDir: string): Promise<Sandbox> => {
   const { codexHome } = layoutOf(dataDir)
-  const port = await anyFreePort()
-  // Loaded only here: the test kit brings packages that an ordinary start does not need.
+  const port = await freePort()
+  // Loaded only here: an ordinary start does not need the test kit.
   const { createCodexHome } = await import('@codex-bridge/testkit')
   await createCodexHome({ dir: codexHome, baseUrl: `http://127.0.0.1:${port}/v1` })
   return { companions: [modelSpec(root, port)], codexHome }
@@ -43,32 +47,47 @@ export const createSandbox = async (root: string, dataDir: string): Promise<Sand
 type LaneView = { status: string; statusReason: { message: string } | null }
 type ApprovalList = { approvals: { approvalId: string; status: string; request?: { command?: unknown } }[] }
 
-const startLane = async (api: Api, repoRoot: string): Promise<string> => {
+const startLane = async (api: ApiClient, repoRoot: string): Promise<string> => {
   for (let number = 1; number <= DEMO_LANES_TRIED; number += 1) {
     const laneId = number === 1 ? 'demo' : `demo-${number}`
-    if ((await api('GET', `/lanes/${laneId}`)).status !== 404) continue
-    const answer = await api('POST', '/codex/workflows/start-visible', { laneId, title: 'Demo', repoRoot, kickoffPrompt: PROMPT })
-    if (answer.status >= 400) throw new Error(`The demo's lane could not be started: ${JSON.stringify(answer.body)}`)
+    if ((await api.get(`/lanes/${laneId}`)).status !== 404) continue
+    const answer = await api.post('/codex/workflows/start-visible', { laneId, title: 'Demo', repoRoot, kickoffPrompt: PROMPT })
+    if (answer.status >= 400) throw new Error(`The lane of the demo could not be started: ${answer.text}`)
     return laneId
   }
   throw new Error('There are too many demo lanes; remove the data folder of the demo')
 }
 
-/** Starts one lane whose first turn waits for an approval. */
-export const startDemoLane = async (bridge: RunningBridge): Promise<{ laneId: string; approvalId: string; workspace: string }> => {
-  const api = apiOf(bridge.baseUrl)
-  const workspace = layoutOf(bridge.dataDir).workspaceDir
-  mkdirSync(workspace, { recursive: true })
-  const laneId = await startLane(api, workspace)
-  const readLane = async (): Promise<LaneView> => (await api('GET', `/lanes/${laneId}`)).body as LaneView
-  const decided = (lane: LaneView): boolean => ['needs_approval', 'failed', 'blocked', 'interrupted', 'done'].includes(lane.status)
-  const lane = await pollUntil(readLane, decided, `The first turn of lane ${laneId}`, APPROVAL_TIMEOUT_MS)
-  if (lane.status !== 'needs_approval')
-    throw new Error(`Lane ${laneId} is ${lane.status}: ${lane.statusReason?.message ?? 'no reason given'}`)
-  const { approvals } = (await api('GET', `/lanes/${laneId}/approvals`)).body as ApprovalList
+const readPendingApproval = async (api: ApiClient, laneId: string): Promise<string> => {
+  let lane: LaneView | undefined
+  const settled = async (): Promise<boolean> => {
+    lane = (await api.get<LaneView>(`/lanes/${laneId}`)).body
+    return SETTLED.includes(lane.status)
+  }
+  if (!(await poll(settled, { timeoutMs: APPROVAL_TIMEOUT_MS, everyMs: POLL_MS }))) {
+    throw new Error(`The first turn of lane ${laneId} took longer than ${APPROVAL_TIMEOUT_MS / 1000} s; the lane is ${lane?.status}`)
+  }
+  if (lane?.status !== 'needs_approval') {
+    throw new Error(`Lane ${laneId} is ${lane?.status}: ${lane?.statusReason?.message ?? 'no reason given'}`)
+  }
+  const { approvals } = (await api.get<ApprovalList>(`/lanes/${laneId}/approvals`)).body
   const pending = approvals.find((approval) => approval.status === 'pending')
   if (!pending) throw new Error(`Lane ${laneId} needs an approval, but lists none`)
-  return { laneId, approvalId: pending.approvalId, workspace }
+  return pending.approvalId
+}
+
+/** Starts one lane whose first turn waits for an approval. */
+export const startDemoLane = async (bridge: RunningBridge): Promise<{ laneId: string; approvalId: string; workspace: string }> => {
+  const { api } = await import('@codex-bridge/testkit')
+  const workspace = layoutOf(bridge.dataDir).workspaceDir
+  mkdirSync(workspace, { recursive: true })
+  const client = api(bridge.baseUrl, { timeoutMs: START_TIMEOUT_MS })
+  try {
+    const laneId = await startLane(client, workspace)
+    return { laneId, approvalId: await readPendingApproval(client, laneId), workspace }
+  } finally {
+    client.close()
+  }
 }
 
 /** The three lines to type. */

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { findExecutable } from './executable-finder.ts'
+import { findExecutable } from '@codex-bridge/platform'
 import { installLine, installServers, packageManager, type Server } from './system-packages.ts'
 
 /** Names under which the servers are looked for, the preferred first. Valkey is the Redis of some distributions. */

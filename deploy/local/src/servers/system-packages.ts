@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { findExecutable } from './executable-finder.ts'
+import { findExecutable } from '@codex-bridge/platform'
 
 export type Server = 'nats' | 'redis'
 

@@ -2,17 +2,19 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { identityOf } from '../../bootstrap/process-identity.mjs'
+import { parentDeathPrefix, processIdentity, signalGroup } from '@codex-bridge/platform'
 import { writePrivateFile } from '../bridge/private-file.ts'
 import type { ChildExit, ChildSpec } from './child-spec.ts'
-import { deathBinding } from './parent-death.ts'
 
 /** A grandchild may hold the output open long after the process is gone. */
 const LAST_OUTPUT_MS = 250
 
 export type ChildListener = { onChunk: (chunk: Buffer) => void; onLine: (line: string) => void }
 
-/** One life of a supervised process, in a process group of its own that cannot outlive this process. */
+/**
+ * One run of a supervised process, in a process group of its own that cannot outlive this process. Where the kernel cannot bind it to
+ * its parent, services exit when their stdin closes, and the next start or stop reaps the rest.
+ */
 export class ChildRun {
   readonly pid: number | undefined
   readonly startedAt = performance.now()
@@ -22,12 +24,12 @@ export class ChildRun {
   #ended = false
 
   constructor(spec: ChildSpec, identityFile: string, listener: ChildListener) {
-    const [command = spec.command, ...args] = [...deathBinding(), spec.command, ...spec.args]
-    // The pipe to stdin stays open as long as this process lives: its end tells the child that nobody looks after it any more.
+    const [command = spec.command, ...args] = [...parentDeathPrefix(), spec.command, ...spec.args]
+    // The pipe to stdin stays open as long as this process lives; its end tells the child that its parent is gone.
     const child = spawn(command, args, { cwd: spec.cwd, env: spec.env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] })
     this.#child = child
     this.pid = child.pid
-    const identity = child.pid === undefined ? undefined : identityOf(child.pid)
+    const identity = child.pid === undefined ? undefined : processIdentity(child.pid)
     if (identity) writePrivateFile(identityFile, JSON.stringify({ name: spec.name, ...identity }))
     child.stdin.on('error', () => undefined)
     for (const stream of [child.stdout, child.stderr]) {
@@ -46,17 +48,12 @@ export class ChildRun {
     return this.running && this.#child.kill(signal)
   }
 
-  /** Ends the process and everything in its group at once. */
+  /** Kills the process and everything in its group. */
   killGroup(): void {
-    if (this.pid === undefined) return
-    try {
-      process.kill(-this.pid, 'SIGKILL')
-    } catch {
-      // No such group: nothing is left.
-    }
+    if (this.pid !== undefined) signalGroup(this.pid, 'SIGKILL')
   }
 
-  /** SIGTERM, after the grace time SIGKILL for the group. */
+  /** Sends SIGTERM, and SIGKILL to the group after the grace time. */
   async end(graceMs: number): Promise<ChildExit> {
     this.signal('SIGTERM')
     // A process stopped by SIGSTOP would not see the SIGTERM.

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { findExecutable } from './executable.ts'
-import { parentDeathPrefix, registerGroup, signalGroup, unregisterGroup } from './process-registry.ts'
+import { findExecutable, parentDeathPrefix, signalGroup } from '@codex-bridge/platform'
+import { registerGroup, unregisterGroup } from './process-registry.ts'
 
 export type ProcessExit = {
   readonly code: number | null

@@ -1,13 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { readProcStat, startTimeOf } from '@codex-bridge/platform'
 
-/** One process as /proc shows it. `pid` and `startTime` together name an incarnation; `pid` alone may be reused. */
+/** A process as /proc shows it. `pid` alone may be reused; `pid` and `startTime` together name one process. */
 export type ProcessInfo = {
   readonly pid: number
   readonly ppid: number
   /** One letter, `Z` for a zombie. */
   readonly state: string
   readonly cmdline: readonly string[]
-  /** Clock ticks since boot, field 22 of /proc/<pid>/stat. */
+  /** Clock ticks since boot. */
   readonly startTime: number
 }
 
@@ -15,18 +16,17 @@ export type ProcessInfo = {
 export const canListProcesses: boolean = process.platform === 'linux'
 
 const readProcess = (pid: number): ProcessInfo | undefined => {
+  const stat = readProcStat(pid)
+  if (!stat) return
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    // The name, in parentheses, may hold blanks and parentheses itself: fields count from the last one.
-    const [state = '?', ppid, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     const cmdline = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
-    return { pid, ppid: Number(ppid), state, cmdline: cmdline.slice(0, -1), startTime: Number(rest[17]) }
+    return { pid, ppid: stat.ppid, state: stat.state, cmdline: cmdline.slice(0, -1), startTime: stat.startTicks }
   } catch {
-    return undefined // It ended while we were reading.
+    return // It ended while it was being read.
   }
 }
 
-/** All processes of the machine that this user may see, zombies included. */
+/** All processes of the machine visible to this user, zombies included. */
 export const listProcesses = (): ProcessInfo[] => {
   if (!canListProcesses) throw new Error(`listing processes needs /proc, which ${process.platform} does not have`)
   return readdirSync('/proc')
@@ -63,17 +63,11 @@ export const findAppServers = (codexHome: string): ProcessInfo[] =>
 /** True when every thread of the process is stopped (SIGSTOP), which takes a moment after the signal was sent. */
 export const isStopped = (pid: number): boolean => {
   try {
-    return readdirSync(`/proc/${pid}/task`).every((thread) => {
-      const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1')
-      return stat.slice(stat.lastIndexOf(')') + 2).startsWith('T')
-    })
+    return readdirSync(`/proc/${pid}/task`).every((thread) => readProcStat(pid, thread)?.state === 'T')
   } catch {
     return false
   }
 }
 
-/** True while the same incarnation of the process lives. */
-export const isAlive = (info: Pick<ProcessInfo, 'pid' | 'startTime'>): boolean => {
-  const now = readProcess(info.pid)
-  return now !== undefined && now.state !== 'Z' && now.startTime === info.startTime
-}
+/** True while exactly this process lives. */
+export const isAlive = ({ pid, startTime }: Pick<ProcessInfo, 'pid' | 'startTime'>): boolean => startTimeOf(pid) === startTime

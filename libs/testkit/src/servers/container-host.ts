@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from '@codex-bridge/platform'
 import type { ContainerRuntimeClient, StartedTestContainer } from 'testcontainers'
-import { freePort } from '../processes/free-port.ts'
 import { waitFor } from '../wait-for.ts'
 import type { ServerHost, ServerSpec } from './server-types.ts'
 

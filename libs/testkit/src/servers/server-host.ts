@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { findExecutable } from '../processes/executable.ts'
-import { freePort } from '../processes/free-port.ts'
+import { findExecutable, freePort } from '@codex-bridge/platform'
 import { type ManagedProcess, spawnProcess } from '../processes/managed-process.ts'
 import { canListProcesses, isStopped } from '../processes/process-list.ts'
 import { waitFor } from '../wait-for.ts'

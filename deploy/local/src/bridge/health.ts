@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { poll } from '@codex-bridge/platform'
 
 type ServiceHealth = { status: string; instances?: number }
 
-/** What `GET /health` answers, as far as it is used here. */
+/** The part of the answer of `GET /health` that is used here. */
 export type Health = {
   status: string
   version?: string
@@ -10,16 +10,16 @@ export type Health = {
   services?: Record<string, ServiceHealth>
   codex?: { version: string | null; appServer: string | null; login: string | null; binary: { path: string } | null }
   runners?: { runnerId: string; codexHome: string }[]
-  /** In words for the operator, each with what to do about it. */
+  /** In words for the operator, each with its remedy. */
   problems?: string[]
 }
 
 const PROBE_TIMEOUT_MS = 5000
 const POLL_MS = 50
-/** A bridge whose Codex is still being looked at works already; waiting longer would only hide that. */
+/** A bridge that is still probing Codex works already; a longer wait would only hide that. */
 const CODEX_PROBE_MS = 10_000
 
-/** One look at `GET /health`; undefined when nothing answers there, or not like a bridge. */
+/** Asks `GET /health` once; undefined when nothing answers, or something that is no bridge. */
 export const probeHealth = async (baseUrl: string, timeoutMs = PROBE_TIMEOUT_MS): Promise<Health | undefined> => {
   try {
     const response = await fetch(`${baseUrl}/health`, { signal: AbortSignal.timeout(timeoutMs) })
@@ -30,13 +30,13 @@ export const probeHealth = async (baseUrl: string, timeoutMs = PROBE_TIMEOUT_MS)
   }
 }
 
-/** Whether the bridge works: everything answers. A Codex without login degrades it; lanes, events and webhooks work all the same. */
-export const isUp = (health: Health, services: readonly string[]): boolean =>
+/** True if every service answers. A Codex without login degrades the bridge; lanes, events and webhooks work all the same. */
+const isUp = (health: Health, services: readonly string[]): boolean =>
   health.status !== 'down' && services.every((service) => (health.services?.[service]?.status ?? 'down') !== 'down')
 
 /**
- * Waits until every one of the services answers through the gateway, and Codex has been looked at.
- * @throws Error with the last answer when that takes too long, or when the signal is raised
+ * Waits until every given service answers through the gateway and Codex was probed.
+ * @throws Error with the last answer after the timeout, or when the signal is aborted
  */
 export const waitUntilUp = async (
   baseUrl: string,
@@ -46,12 +46,13 @@ export const waitUntilUp = async (
 ): Promise<Health> => {
   const startedAt = performance.now()
   let last: Health | undefined
-  while (performance.now() - startedAt < timeoutMs && !signal?.aborted) {
+  const settled = async (): Promise<Health | undefined> => {
     last = (await probeHealth(baseUrl)) ?? last
-    const settled = last?.codex?.appServer !== 'probing' || performance.now() - startedAt > CODEX_PROBE_MS
-    if (last && isUp(last, services) && settled) return last
-    await sleep(POLL_MS)
+    const probed = last?.codex?.appServer !== 'probing' || performance.now() - startedAt > CODEX_PROBE_MS
+    return last && isUp(last, services) && probed ? last : undefined
   }
+  const health = await poll(settled, { timeoutMs, everyMs: POLL_MS, signal })
+  if (health) return health
   signal?.throwIfAborted()
   const answer = last ? `its last answer: ${JSON.stringify(last)}` : 'it did not answer'
   throw new Error(`The bridge was not healthy after ${Math.round(timeoutMs / 1000)} s; ${baseUrl}/health: ${answer}`)

@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { poll } from '@codex-bridge/platform'
 
 const ATTEMPT_MS = 2000
 const POLL_MS = 250
@@ -15,8 +15,8 @@ const canConnect = (host: string, port: number): Promise<boolean> =>
   })
 
 /**
- * Waits until something listens at one of the servers of a given URL (several are separated by commas).
- * @throws Error that names the variable, when nothing does within the time: the clients themselves would wait for ever, in silence
+ * Waits until one of the servers of a URL accepts connections (several are separated by commas).
+ * @throws Error that names the variable after the timeout: the clients themselves would wait forever, in silence
  */
 export const reachServer = async (variable: string, urls: string, defaultPort: number, timeoutMs: number): Promise<void> => {
   const targets = urls.split(',').map((url) => {
@@ -25,13 +25,8 @@ export const reachServer = async (variable: string, urls: string, defaultPort: n
     const { hostname, port } = new URL(text)
     return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || defaultPort) }
   })
-  const deadline = performance.now() + timeoutMs
-  for (;;) {
-    const reached = await Promise.all(targets.map(({ host, port }) => canConnect(host, port)))
-    if (reached.includes(true)) return
-    if (performance.now() > deadline) {
-      throw new Error(`${variable}: nothing answers at ${targets.map(({ host, port }) => `${host}:${port}`).join(', ')}`)
-    }
-    await sleep(POLL_MS)
-  }
+  const anyReached = async (): Promise<boolean> =>
+    (await Promise.all(targets.map(({ host, port }) => canConnect(host, port)))).includes(true)
+  if (await poll(anyReached, { timeoutMs, everyMs: POLL_MS })) return
+  throw new Error(`${variable}: nothing answers at ${targets.map(({ host, port }) => `${host}:${port}`).join(', ')}`)
 }

@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import { renderServerConfig } from '@codex-bridge/bus'
+import type { Secrets } from '../bridge/credentials.ts'
 import type { DataLayout } from '../bridge/data-layout.ts'
 import { writePrivateFile } from '../bridge/private-file.ts'
-import type { Secrets } from '../bridge/secrets.ts'
 import type { ChildSpec } from '../supervision/child-spec.ts'
 
-/** Replaying a large store after a crash takes its time. */
+/** A large store is replayed after a crash. */
 const READY_TIMEOUT_MS = 60_000
 const GRACE_MS = 10_000
 

@@ -1,22 +1,22 @@
 import { randomInt } from 'node:crypto'
 import type { BusRole } from '@codex-bridge/contracts'
+import { freePort } from '@codex-bridge/platform'
 import type { BridgeOptions } from '../bridge/bridge-options.ts'
-import { type BusCredential, givenCredential, localCredential } from '../bridge/credentials.ts'
+import { type BusCredential, givenCredential, localCredential, type Secrets } from '../bridge/credentials.ts'
 import type { DataLayout } from '../bridge/data-layout.ts'
-import { anyFreePort, PREFERRED_PORTS, readPorts, type ServerPorts, writePorts } from '../bridge/ports.ts'
-import type { Secrets } from '../bridge/secrets.ts'
+import { PREFERRED_PORTS, readPorts, type ServerPorts, writePorts } from '../bridge/ports.ts'
 import type { Supervisor } from '../supervision/supervisor.ts'
 import { findServers, readServerVersion } from './binaries.ts'
-import { natsSpec } from './nats-service.ts'
-import { redisSpec, redisUrl } from './redis-service.ts'
-import { startOnFreePort } from './server-endpoint.ts'
-import { reachServer } from './server-reach.ts'
+import { natsSpec } from './nats-spec.ts'
+import { reachServer } from './reach-server.ts'
+import { redisSpec, redisUrl } from './redis-spec.ts'
+import { startOnFreePort } from './start-on-free-port.ts'
 import type { Server } from './system-packages.ts'
 
-/** NATS and Redis as the services will use them: started here, or given by the environment. */
+/** NATS and Redis as the services use them: started here, or given by the environment. */
 export type Servers = { natsUrl: string; redisUrl: string; credential: (role: BusRole) => BusCredential }
 
-type Setting = {
+type ServerSetup = {
   options: BridgeOptions
   layout: DataLayout
   secrets: Secrets
@@ -24,30 +24,30 @@ type Setting = {
   say: (line: string) => void
 }
 
-/** A server that somebody else starts at the same moment may need a little. */
+/** Patience with a given server, which may be starting at the same moment. */
 const GIVEN_TIMEOUT_MS = 15_000
-/** Parallel starts of several bridges would all try the same first ports. */
+/** Range of random ports, so that bridges started in parallel do not all try the same ones. */
 const SPREAD = 2000
 
-const wantedPorts = async ({ options, layout }: Setting): Promise<ServerPorts> => {
+const wantedPorts = async ({ options, layout }: ServerSetup): Promise<ServerPorts> => {
   if (options.serverPorts === 'kept') return { ...PREFERRED_PORTS, ...readPorts(layout.portsFile) }
-  const base = await anyFreePort()
+  const base = await freePort()
   return { nats: base, redis: base > SPREAD * 2 ? base - randomInt(1, SPREAD) : base + 1 }
 }
 
 /**
  * Starts NATS and Redis, except those given by NATS_URL and REDIS_URL.
- * @throws Error with words for the operator when a binary is missing or a server does not start
+ * @throws Error with a message for the operator when a binary is missing or a server does not start
  */
-export const startServers = async (setting: Setting): Promise<Servers> => {
-  const { options, layout, secrets, supervisor, say } = setting
+export const startServers = async (setup: ServerSetup): Promise<Servers> => {
+  const { options, layout, secrets, supervisor, say } = setup
   const env = options.env ?? process.env
   const given = { nats: env['NATS_URL'] || undefined, redis: env['REDIS_URL'] || undefined }
   const wanted = (['nats', 'redis'] satisfies Server[]).filter((server) => given[server] === undefined)
   const toFind = wanted.filter((server) => (server === 'nats' ? options.natsBinary : options.redisBinary) === undefined)
   const found = toFind.length > 0 ? await findServers(toFind, say) : {}
   const binaries = { nats: options.natsBinary ?? found.nats ?? '', redis: options.redisBinary ?? found.redis ?? '' }
-  const ports = await wantedPorts(setting)
+  const ports = await wantedPorts(setup)
   const patienceMs = Math.min(GIVEN_TIMEOUT_MS, options.healthyTimeoutMs ?? GIVEN_TIMEOUT_MS)
 
   const startNats = async (): Promise<number> => {

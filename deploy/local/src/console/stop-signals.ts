@@ -1,18 +1,17 @@
-/** npm passes on a Ctrl-C that the terminal has already sent to everybody: the second of such a pair is not a second wish. */
-const SAME_WISH_MS = 250
+/** npm forwards a Ctrl-C that the terminal has already sent to the whole group: a second signal this soon is the same one. */
+const SAME_SIGNAL_MS = 250
 const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
-export type StopRequest = {
-  /** Raised by the first SIGINT, SIGTERM or SIGHUP. */
+export type StopSignals = {
+  /** Aborted by the first SIGINT, SIGTERM or SIGHUP: stop. */
   readonly first: AbortSignal
-  /** Raised by the second. */
+  /** Aborted by the second: stop at once. */
   readonly second: AbortSignal
-  /** Gives the signals their ordinary meaning back. */
+  /** Restores the ordinary meaning of the signals. */
   dispose(): void
 }
 
-/** Turns the signals of an operator into wishes: to stop, then to stop at once. */
-export const listenForStop = (): StopRequest => {
+export const listenForStop = (): StopSignals => {
   const first = new AbortController()
   const second = new AbortController()
   let firstAt = 0
@@ -21,7 +20,7 @@ export const listenForStop = (): StopRequest => {
     if (!first.signal.aborted) {
       firstAt = now
       first.abort(new Error('Stopped'))
-    } else if (now - firstAt > SAME_WISH_MS) second.abort()
+    } else if (now - firstAt > SAME_SIGNAL_MS) second.abort()
   }
   for (const signal of SIGNALS) process.on(signal, onSignal)
   return {
@@ -33,8 +32,8 @@ export const listenForStop = (): StopRequest => {
   }
 }
 
-/** Resolves when a signal is raised, at once when it has been. */
-export const raised = (signal: AbortSignal): Promise<void> =>
+/** Resolves when a signal is aborted, at once if it has been. */
+export const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
     if (signal.aborted) resolve()
     else signal.addEventListener('abort', () => resolve(), { once: true })

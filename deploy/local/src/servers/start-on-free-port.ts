@@ -5,8 +5,8 @@ const PORTS_TRIED = 5
 const TAKEN = /address already in use/i
 
 /**
- * Starts a server on a free port, beginning with `wanted`. A port that was free a moment ago may be taken by the time the server
- * binds it: then the next one is tried.
+ * Starts a server on the first free port from `wanted` on and returns that port. Another process may take a free port before the
+ * server binds it; then the next one is tried.
  */
 export const startOnFreePort = async (
   wanted: number,
