@@ -1,9 +1,9 @@
-/** A check of a flow failed: what follows in the flow stands on it. */
+/** A check failed, so the rest of its flow is skipped. */
 class FlowBroken extends Error {}
 
 export type Say = (line: string) => void
 
-/** Runs checks one after the other, a line with its time for each, and counts. Bounded by a deadline over all. */
+/** Runs checks one after the other, prints a line with the time of each, and counts them. One deadline bounds them all. */
 export class CheckReport {
   failed = 0
   passed = 0
@@ -16,7 +16,7 @@ export class CheckReport {
     this.#deadline = performance.now() + limitMs
   }
 
-  /** One check. The rest of its flow is not run when it fails. */
+  /** Runs one check. If it fails, the rest of its flow is skipped. */
   async check<T>(what: string, work: () => Promise<T>): Promise<T> {
     const startedAt = performance.now()
     const took = (): string => `${Math.round(performance.now() - startedAt)} ms`
@@ -32,7 +32,7 @@ export class CheckReport {
     }
   }
 
-  /** Says what is not checked here, and why. */
+  /** Reports what is not checked, and why. */
   leaveOut(what: string, why: string): void {
     this.#say(`left out  ${what}: ${why}`)
   }
@@ -41,7 +41,7 @@ export class CheckReport {
     this.#say(line)
   }
 
-  /** Runs a flow to its end or to its first failure. @returns whether it came to its end */
+  /** Runs a flow up to its first failed check. @returns false if a check failed */
   async flow(title: string, run: () => Promise<void>): Promise<boolean> {
     this.#say(`\n${title}`)
     try {
@@ -49,17 +49,17 @@ export class CheckReport {
       return true
     } catch (error) {
       if (!(error instanceof FlowBroken)) throw error
-      this.leaveOut('what follows in this flow', `it stands on "${error.message}"`)
+      this.leaveOut('the rest of this flow', `it depends on "${error.message}"`)
       return false
     }
   }
 
   async #bounded<T>(work: () => Promise<T>): Promise<T> {
     const leftMs = this.#deadline - performance.now()
-    if (leftMs <= 0) throw new Error('not run: the time for the whole test is over')
+    if (leftMs <= 0) throw new Error('not run: the time for the whole run is over')
     let timer: NodeJS.Timeout | undefined
     const over = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error('the time for the whole test is over')), leftMs)
+      timer = setTimeout(() => reject(new Error('the time for the whole run is over')), leftMs)
     })
     try {
       return await Promise.race([work(), over])

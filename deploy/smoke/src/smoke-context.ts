@@ -1,51 +1,52 @@
 import { randomBytes } from 'node:crypto'
-import { type Api, pollUntil } from '@codex-bridge/local'
+import { poll } from '@codex-bridge/platform'
+import type { ApiClient, WebhookReceiver } from '@codex-bridge/testkit'
 import type { CheckReport } from './check-report.ts'
 import { expect, field, listOf, textAt } from './expectation.ts'
-import type { HookReceiver } from './hook-receiver.ts'
 import type { SmokeTarget } from './smoke-target.ts'
 
-/** Who answers prompts: directives of the scripted model, a real model that is asked on purpose, or nobody. */
+/** What answers prompts: the scripted model by directives, a real model that was asked for, or nothing. */
 export type Model = { kind: 'scripted' | 'real' } | { kind: 'none'; why: string }
 
-/** Made by the test, and taken away by it: nothing else may be. */
-export type Traces = { lanes: Set<string>; webhooks: Set<string>; threads: Set<string> }
+/** Created by this run and removed by it; nothing else may be. */
+export type Created = { lanes: Set<string>; webhooks: Set<string>; threads: Set<string> }
 
 const WAIT_MS = 30_000
+const POLL_MS = 100
 
-/** What every flow works with. */
+/** Shared by all flows of a run. */
 export class SmokeContext {
   readonly target: SmokeTarget
-  readonly api: Api
-  readonly receiver: HookReceiver
-  readonly journal: CheckReport
-  /** Begins the name of everything this run makes; lanes of smoke tests are synthetic to a cleanup. */
+  readonly api: ApiClient
+  readonly receiver: WebhookReceiver
+  readonly report: CheckReport
+  /** Prefix of every name this run creates; lanes named so count as synthetic in a cleanup. */
   readonly prefix = `smoke-${randomBytes(4).toString('hex')}`
-  readonly made: Traces = { lanes: new Set(), webhooks: new Set(), threads: new Set() }
+  readonly created: Created = { lanes: new Set(), webhooks: new Set(), threads: new Set() }
   model: Model = { kind: 'none', why: 'not known yet' }
 
-  constructor(parts: { target: SmokeTarget; api: Api; receiver: HookReceiver; journal: CheckReport }) {
+  constructor(parts: { target: SmokeTarget; api: ApiClient; receiver: WebhookReceiver; report: CheckReport }) {
     this.target = parts.target
     this.api = parts.api
     this.receiver = parts.receiver
-    this.journal = parts.journal
+    this.report = parts.report
   }
 
-  /** Id of a lane of this run. Noted before the lane exists: a request without an answer may have made it. */
+  /** Id of a lane of this run. Recorded before the lane exists: a request without an answer may have created it. */
   laneId(name: string): string {
     const laneId = `${this.prefix}-${name}`
-    this.made.lanes.add(laneId)
+    this.created.lanes.add(laneId)
     return laneId
   }
 
-  /** The working folder for bodies, where there is one. */
+  /** The working folder for request bodies, if there is one. */
   get folder(): { repoRoot?: string } {
     return this.target.repoRoot === undefined ? {} : { repoRoot: this.target.repoRoot }
   }
 
-  /** Sends a request that has to succeed. @throws Error with the answer otherwise */
-  async send(method: Parameters<Api>[0], path: string, status: number, body?: unknown): Promise<unknown> {
-    const answer = await this.api(method, path, body)
+  /** Sends a request and returns its body. @throws Error with the answer if its status is another */
+  async send(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, status: number, body?: unknown): Promise<unknown> {
+    const answer = await this.api.request(method, path, body)
     if (answer.status !== status) throw new Error(`${method} ${path} answered ${answer.status}: ${JSON.stringify(answer.body)}`)
     return answer.body
   }
@@ -53,7 +54,7 @@ export class SmokeContext {
   async startVisible(body: { laneId: string } & Record<string, unknown>): Promise<{ answer: unknown; threadId: string }> {
     const answer = await this.send('POST', '/codex/workflows/start-visible', 201, body)
     const threadId = textAt(answer, 'thread', 'id')
-    this.made.threads.add(threadId)
+    this.created.threads.add(threadId)
     expect(field(answer, 'lane', 'laneId') === body.laneId && field(answer, 'session', 'running') === true, answer)
     return { answer, threadId }
   }
@@ -68,7 +69,7 @@ export class SmokeContext {
     return listOf(await this.send('GET', `/lanes/${laneId}/events?limit=1000&after=${after}`, 200), 'events')
   }
 
-  /** The end of the turn that a receipt names. @throws Error when the turn ended more than once */
+  /** The completion event of a turn. @throws Error if the turn completed more than once */
   async untilTurnEnds(laneId: string, turnId: string): Promise<unknown> {
     const ends = async (): Promise<unknown[]> =>
       (await this.events(laneId)).filter((event) => field(event, 'type') === 'lane.turn.completed' && field(event, 'turnId') === turnId)
@@ -77,8 +78,15 @@ export class SmokeContext {
     return found[0]
   }
 
-  /** Reads again until it is as wanted, but not for ever. */
-  async until<T>(read: () => Promise<T>, wanted: (value: T) => boolean, what: string): Promise<T> {
-    return await pollUntil(read, wanted, what, WAIT_MS)
+  /** Reads until the value is as wanted. @throws Error with the last value after 30 seconds */
+  async until<T>(read: () => Promise<T>, isWanted: (value: T) => boolean, what: string): Promise<T> {
+    let last: { value: T } | undefined
+    const probe = async (): Promise<{ value: T } | undefined> => {
+      last = { value: await read() }
+      return isWanted(last.value) ? last : undefined
+    }
+    const found = await poll(probe, { timeoutMs: WAIT_MS, everyMs: POLL_MS })
+    if (!found) throw new Error(`${what} took longer than ${WAIT_MS / 1000} s; last: ${JSON.stringify(last?.value)}`)
+    return found.value
   }
 }

@@ -6,26 +6,26 @@ import type { Say } from './check-report.ts'
 
 const DEFAULT_PORT = 8787
 
-/** Where the bridge under test is, and how it is left. */
+/** The bridge under test, and how to release it. */
 export type SmokeTarget = {
   baseUrl: string
-  /** A bridge that was started for this test alone: nobody's lanes are in it. */
+  /** The bridge was started for this run alone, so it holds nobody else's lanes. */
   own: boolean
-  /** Working folder for lanes; undefined where this machine may not be the runner's. */
+  /** Working folder for lanes; undefined if the runner may be on another machine. */
   repoRoot: string | undefined
-  leave: () => Promise<void>
+  release: () => Promise<void>
 }
 
 /**
- * The bridge at BASE_URL, else the one that runs on the port of `npm start`, else a new one with a scripted model.
- * @throws Error in words for the operator when that one cannot be started; nothing is left then
+ * Finds the bridge at BASE_URL, else the one on the port of `npm start`, else starts one with a scripted model.
+ * @throws Error with a message for the operator if that fails; nothing is left running then
  */
 export const findTarget = async (root: string, env: NodeJS.ProcessEnv, say: Say): Promise<SmokeTarget> => {
-  const leave = async (): Promise<void> => undefined
+  const release = async (): Promise<void> => undefined
   const given = env['BASE_URL']?.replace(/\/+$/, '')
-  if (given) return { baseUrl: given, own: false, repoRoot: undefined, leave }
+  if (given) return { baseUrl: given, own: false, repoRoot: undefined, release }
   const usual = `http://127.0.0.1:${env['PORT'] || DEFAULT_PORT}`
-  if (await probeHealth(usual)) return { baseUrl: usual, own: false, repoRoot: undefined, leave }
+  if (await probeHealth(usual)) return { baseUrl: usual, own: false, repoRoot: undefined, release }
   say(`Nothing answers on ${usual}: starting a bridge with a scripted model for this test`)
   return await startOwn(root, env)
 }
@@ -46,14 +46,14 @@ const startOwn = async (root: string, env: NodeJS.ProcessEnv): Promise<SmokeTarg
       env: { ...unshared(env), HOME: inFolder('home') },
       say: (line) => process.stderr.write(`  ${line}\n`),
     })
-    return { baseUrl: bridge.baseUrl, own: true, repoRoot: inFolder('workspace'), leave: () => bridge.stop().finally(remove) }
+    return { baseUrl: bridge.baseUrl, own: true, repoRoot: inFolder('workspace'), release: () => bridge.stop().finally(remove) }
   } catch (error) {
     remove()
     throw error
   }
 }
 
-/** Settings of a bridge or server that runs for somebody: a test bridge must not use them. */
+/** Settings that point to a bridge or server in use: a test bridge must not inherit them. */
 const SHARED = /^(BRIDGE|NATS|REDIS)_|^(HOST|PORT|CODEX_HOME)$/
 
 const unshared = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>

@@ -4,17 +4,17 @@ import type { SmokeContext } from '../smoke-context.ts'
 
 export type MainLane = { laneId: string; threadId: string }
 
-/** Start a new visible lane, with a kickoff where there is a model. */
+/** Starts a new visible lane, with a kickoff prompt if there is a model. */
 export const newLaneFlow = async (smoke: SmokeContext): Promise<MainLane> => {
-  const { journal, model } = smoke
+  const { report, model } = smoke
   const laneId = smoke.laneId('new')
   const kickoff = model.kind === 'none' ? {} : { kickoffPrompt: SHORT }
   const title = `Smoke test ${smoke.prefix}`
-  const { answer, threadId } = await journal.check(
+  const { answer, threadId } = await report.check(
     `start-visible gives a lane, its session and its thread${model.kind === 'none' ? '' : ', and kicks it off'}`,
     () => smoke.startVisible({ laneId, title, preferredSurface: 'any', readinessMode: 'lenient', ...smoke.folder, ...kickoff }),
   )
-  await journal.check('the session runs, and is in the list', async () => {
+  await report.check('the session runs, and is in the list', async () => {
     const session = await smoke.send('GET', `/lanes/${laneId}/session/status`, 200)
     expect(field(session, 'running') === true && field(session, 'threadId') === threadId, session)
     const sessions = listOf(await smoke.send('GET', '/lanes/sessions', 200), 'sessions')
@@ -23,12 +23,12 @@ export const newLaneFlow = async (smoke: SmokeContext): Promise<MainLane> => {
       sessions,
     )
   })
-  await journal.check('its thread has the title and names the lane', async () => {
+  await report.check('its thread has the title and names the lane', async () => {
     const thread = await smoke.send('GET', `/codex/threads/${threadId}`, 200)
     expect(field(thread, 'name') === title && listOf(thread, 'laneIds').includes(laneId), thread)
   })
   if (model.kind === 'none') return { laneId, threadId }
-  await journal.check('the turn completes, once, and the lane with it', async () => {
+  await report.check('the turn completes, once, and the lane with it', async () => {
     const end = await smoke.untilTurnEnds(laneId, textAt(answer, 'turn', 'turnId'))
     expect(field(end, 'payload', 'status') === 'completed', end)
     expect(
@@ -42,21 +42,21 @@ export const newLaneFlow = async (smoke: SmokeContext): Promise<MainLane> => {
   return { laneId, threadId }
 }
 
-/** Prompt, steer and interrupt. */
+/** Prompts, steers and interrupts a turn. */
 export const turnFlow = async (smoke: SmokeContext, { laneId }: MainLane): Promise<void> => {
-  const { journal, model } = smoke
-  if (model.kind === 'none') return journal.leaveOut('prompt, steer, interrupt', model.why)
-  const turnId = await journal.check('prompt begins a turn', async () =>
+  const { report, model } = smoke
+  if (model.kind === 'none') return report.leaveOut('prompt, steer, interrupt', model.why)
+  const turnId = await report.check('prompt begins a turn', async () =>
     textAt(await smoke.send('POST', `/lanes/${laneId}/prompt`, 202, { input: LONG }), 'turnId'),
   )
-  await journal.check('a second prompt meanwhile is refused', async () => {
+  await report.check('a second prompt during the turn is refused', async () => {
     expect(field(await smoke.send('POST', `/lanes/${laneId}/prompt`, 409, { input: SHORT }), 'error') === 'turn_active', 'another error')
   })
-  await journal.check('steer reaches the turn', async () => {
+  await report.check('steer reaches the turn', async () => {
     const receipt = await smoke.send('POST', `/lanes/${laneId}/steer`, 202, { input: STEER, expectedTurnId: turnId })
     expect(field(receipt, 'turnId') === turnId, receipt)
   })
-  await journal.check('interrupt ends it', async () => {
+  await report.check('interrupt ends it', async () => {
     await smoke.send('POST', `/lanes/${laneId}/interrupt`, 202, {})
     const end = await smoke.untilTurnEnds(laneId, turnId)
     expect(field(end, 'payload', 'status') === 'interrupted', end)
@@ -69,10 +69,10 @@ const DECISIONS = [
   { action: 'deny', becomes: 'denied', ran: false },
 ] as const
 
-/** Approvals: one by hand always; those of Codex itself where the model does what the prompt says. */
+/** One approval requested by hand, and those of Codex itself if the model follows directives. */
 export const approvalFlow = async (smoke: SmokeContext, { laneId }: MainLane): Promise<void> => {
-  const { journal, model } = smoke
-  await journal.check('an approval asked for by hand is pending until it is denied, and a second decision comes too late', async () => {
+  const { report, model } = smoke
+  await report.check('an approval requested by hand is pending until it is denied, and a second decision is refused', async () => {
     const asked = await smoke.send('POST', '/debug/request-approval', 201, { laneId, source: 'runtime', reason: 'Smoke test' })
     const path = `/lanes/${laneId}/approvals/${textAt(asked, 'approvalId')}`
     expect(field(asked, 'status') === 'pending', asked)
@@ -81,15 +81,15 @@ export const approvalFlow = async (smoke: SmokeContext, { laneId }: MainLane): P
     expect(field(late, 'error') === 'approval_already_resolved', late)
   })
   if (model.kind !== 'scripted') {
-    return journal.leaveOut(
+    return report.leaveOut(
       'approvals that Codex asks for',
-      model.kind === 'none' ? model.why : 'a real model asks for one when it pleases',
+      model.kind === 'none' ? model.why : 'a real model cannot be made to ask for one',
     )
   }
   for (const { action, becomes, ran } of DECISIONS) {
-    await journal.check(`a command that needs an approval ${ran ? 'runs after it' : 'does not run when it is denied'}`, async () => {
+    await report.check(`a command that needs an approval ${ran ? 'runs after it' : 'does not run when it is denied'}`, async () => {
       const marker = `${smoke.prefix}-${action}`
-      // The text of the command is in the prompt; only its output has the two parts together.
+      // The prompt contains the text of the command; only its output joins the two parts.
       const input = asking(`printf '%s%s' ${smoke.prefix} -${action}`)
       const turnId = textAt(await smoke.send('POST', `/lanes/${laneId}/prompt`, 202, { input }), 'turnId')
       await smoke.untilStatus(laneId, 'needs_approval')

@@ -1,17 +1,16 @@
+import { connectSse } from '@codex-bridge/testkit'
 import { expect, field } from '../expectation.ts'
 import type { SmokeContext } from '../smoke-context.ts'
 import type { MainLane } from './lane-flow.ts'
 
 const WAIT_MS = 30_000
 
-/** The event stream live, cut, and resumed without a gap or a duplicate; the session stops and starts meanwhile. */
+/** Reads the event stream live, cuts it, and resumes it without a gap or a duplicate while the session stops and starts. */
 export const streamFlow = async (smoke: SmokeContext, { laneId }: MainLane): Promise<void> => {
-  const { journal, target } = smoke
-  // Loaded only here: the test kit brings packages that an ordinary start does not need.
-  const { connectSse } = await import('@codex-bridge/testkit')
+  const { report, target } = smoke
   const url = `${target.baseUrl}/events/stream?laneId=${laneId}`
   const ids = (events: readonly { id: string | null }[]): number[] => events.flatMap(({ id }) => (id === null ? [] : [Number(id)]))
-  const live = await journal.check('the stream shows events as they happen: the session stops', async () => {
+  const live = await report.check('the stream shows events as they happen: the session stops', async () => {
     const client = await connectSse(url)
     try {
       const session = await smoke.send('POST', `/lanes/${laneId}/session/stop`, 200, {})
@@ -22,11 +21,11 @@ export const streamFlow = async (smoke: SmokeContext, { laneId }: MainLane): Pro
       client.close()
     }
   })
-  await journal.check('the session starts again, while nobody listens', async () => {
+  await report.check('the session starts again while nobody listens', async () => {
     const session = await smoke.send('POST', `/lanes/${laneId}/session/start`, 200, {})
     expect(field(session, 'running') === true, session)
   })
-  await journal.check('a stream that resumes gets all that came meanwhile, once and in order', async () => {
+  await report.check('a resumed stream gets everything since, once and in order', async () => {
     const lastEventId = String(live.at(-1))
     const client = await connectSse(url, { lastEventId })
     try {
