@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { routeCalls } from './route-list.ts'
 
-const stock = { threadId: 'thread-1', webhookId: 'wh_1' }
+const seed = { threadId: 'thread-1', webhookId: 'wh_1' }
 const document = {
   '/lanes/{laneId}': { parameters: [], get: {}, delete: {} },
   '/lanes': { get: {}, post: {} },
@@ -11,7 +11,7 @@ const document = {
 }
 
 it('takes every GET route of the document, filled, also with its further queries', () => {
-  const calls = routeCalls(document, stock, 'lane/1')
+  const calls = routeCalls(document, seed, 'lane/1')
   expect(calls.map(({ path }) => path).filter((path) => !path.includes('?'))).toEqual([
     '/codex/threads/thread-1',
     '/events/stream',
@@ -23,7 +23,7 @@ it('takes every GET route of the document, filled, also with its further queries
 })
 
 it('asks Codex alone for what Codex answers', () => {
-  const calls = routeCalls(document, stock, 'a')
+  const calls = routeCalls(document, seed, 'a')
   expect(calls.find(({ name }) => name === 'GET /codex/threads/{threadId}?includeTurns=true')?.question).toEqual({
     method: 'thread/read',
     params: { threadId: 'thread-1', includeTurns: true },
@@ -32,5 +32,5 @@ it('asks Codex alone for what Codex answers', () => {
 })
 
 it('does not pass over a route it cannot fill', () => {
-  expect(() => routeCalls({ '/new/{thing}': { get: {} } }, stock, 'a')).toThrow('{thing} of /new/{thing}')
+  expect(() => routeCalls({ '/new/{thing}': { get: {} } }, seed, 'a')).toThrow('{thing} of /new/{thing}')
 })

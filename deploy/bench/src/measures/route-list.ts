@@ -1,5 +1,5 @@
 import { SOURCE_KINDS } from '@codex-bridge/contracts'
-import type { Stock } from '../stage/seed-data.ts'
+import type { SeedData } from '../stage/seed-data.ts'
 
 /** A GET request to time. */
 export type RouteCall = {
@@ -60,11 +60,11 @@ export type OpenApiPaths = Record<string, Record<string, unknown>>
  * Every GET route of the document, once plain and once per further query.
  * @throws Error for a parameter nothing is known to fill: a route that is not measured must not pass for one that is fast
  */
-export const routeCalls = (paths: OpenApiPaths, stock: Pick<Stock, 'threadId' | 'webhookId'>, busyLane: string): RouteCall[] => {
+export const routeCalls = (paths: OpenApiPaths, seed: Pick<SeedData, 'threadId' | 'webhookId'>, busyLane: string): RouteCall[] => {
   const values: Record<string, string> = {
     laneId: busyLane,
-    threadId: stock.threadId,
-    id: stock.webhookId,
+    threadId: seed.threadId,
+    id: seed.webhookId,
     name: 'swagger-ui-bundle.js',
   }
   const fill = (template: string): string =>
@@ -75,7 +75,7 @@ export const routeCalls = (paths: OpenApiPaths, stock: Pick<Stock, 'threadId' | 
     })
   const callOf = (template: string, query: string): RouteCall => {
     const name = `GET ${template}${query}`
-    const question = questionOf(name, stock.threadId)
+    const question = questionOf(name, seed.threadId)
     return { name, template, path: `${fill(template)}${query}`, endless: ENDLESS.has(template), cause: CAUSES[template], question }
   }
   return Object.keys(paths)

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { poll } from '@codex-bridge/platform'
 import { createCodexHome, freePort, type ManagedProcess, spawnProcess } from '@codex-bridge/testkit'
 import { startBareKoa } from '../baselines/bare-koa.ts'
 import type { Measurement } from '../report/figure.ts'
@@ -9,17 +9,17 @@ import type { Stage } from '../stage/bench-stage.ts'
 import type { Teardown } from '../stage/teardown.ts'
 
 const START_AT_MOST_S = 5
-/** The first start may have to build what changed since this benchmark was started. */
+/** The first start may have to build sources that changed since the benchmark began. */
 const START_TIMEOUT_MS = 60_000
 const STOP_TIMEOUT_MS = 30_000
 const POLL_MS = 10
 const PROBE_TIMEOUT_MS = 5000
-/** A start that had to build is no warm one; sources that change all the time end the measurement. */
-const BUILDS_BORNE = 3
+/** A start that had to build is not a warm one. After so many of them the measurement gives up. */
+const BUILDS_ALLOWED = 3
 
 /**
  * `npm start` (its script, without npm) on a data folder that was used before, from spawning it to the first `GET /health` that says `ok`.
- * The baseline is what a process of one Koa route needs for the same: it shows how fast the machine starts processes at all.
+ * The baseline is a process with one Koa route: it shows how fast the machine starts processes at all.
  */
 export const measureStart = async (
   stage: Stage,
@@ -61,7 +61,7 @@ export const measureStart = async (
   while (rounds.length < plan.rounds) {
     const { seconds, built } = await startOnce()
     if (!built) rounds.push({ bridge: seconds, baseline: await bareStart() })
-    else if (++builds > BUILDS_BORNE) throw new Error('the sources changed again and again, so every start had to build')
+    else if (++builds > BUILDS_ALLOWED) throw new Error('the sources kept changing, so every start had to build')
   }
   return {
     title: 'warm start',
@@ -79,13 +79,11 @@ export const measureStart = async (
 }
 
 const untilHealthy = async (url: string, bridge: ManagedProcess, signal: AbortSignal): Promise<void> => {
-  const deadline = performance.now() + START_TIMEOUT_MS
-  while (!(await isHealthy(url))) {
-    signal.throwIfAborted()
-    if (!bridge.running) throw new Error(`npm start ended by itself: ${bridge.output().slice(-500)}`)
-    if (performance.now() > deadline) throw new Error(`not healthy after ${START_TIMEOUT_MS / 1000} s: ${bridge.output().slice(-500)}`)
-    await sleep(POLL_MS)
-  }
+  const isOver = async (): Promise<boolean> => !bridge.running || (await isHealthy(url))
+  const over = await poll(isOver, { timeoutMs: START_TIMEOUT_MS, everyMs: POLL_MS, signal })
+  signal.throwIfAborted()
+  if (!bridge.running) throw new Error(`npm start exited: ${bridge.output().slice(-500)}`)
+  if (!over) throw new Error(`not healthy after ${START_TIMEOUT_MS / 1000} s: ${bridge.output().slice(-500)}`)
 }
 
 const isHealthy = async (url: string): Promise<boolean> => {

@@ -1,26 +1,33 @@
 import { randomUUID } from 'node:crypto'
-import { AppServerProcess, resolveCodexBinary, type ThreadStartParams, type TurnStartParams } from '@codex-bridge/codex-client'
+import {
+  AppServerProcess,
+  RpcTimeoutError,
+  resolveCodexBinary,
+  type ThreadStartParams,
+  type TurnStartParams,
+} from '@codex-bridge/codex-client'
 import { type ApiClient, api } from '@codex-bridge/testkit'
 import type { Stage } from './bench-stage.ts'
 
-/** Lanes that are made at the same time. */
+/** Lanes created in parallel. */
 const LANES_AT_ONCE = 16
-const TURN_MS = 20_000
+/** The machine may be busy; a turn of the scripted model otherwise takes a fraction of a second. */
+const TURN_MS = 60_000
 
-/** What a bridge has that was used for a while. */
-export type Stock = { laneId: string; lanes: number; threadId: string; threads: number; threadsMs: number; webhookId: string }
+/** What a bridge holds after some time of use. */
+export type SeedData = { laneId: string; lanes: number; threadId: string; threads: number; threadsMs: number; webhookId: string }
 
 /** Fills the bridge: lanes through its API, threads through Codex itself in the bridge's home. */
-export const makeStock = async (
+export const seedBridge = async (
   stage: Stage,
   plan: { lanes: number; threads: number; threadsMs: number },
   signal: AbortSignal,
-): Promise<Stock> => {
+): Promise<SeedData> => {
   const http = api(stage.bridge.baseUrl)
   try {
-    const lanes = await makeLanes(http, plan.lanes, signal)
-    const webhookId = await makeWebhook(http)
-    return { ...lanes, webhookId, ...(await makeThreads(stage, plan, signal)) }
+    const lanes = await seedLanes(http, plan.lanes, signal)
+    const webhookId = await seedWebhook(http)
+    return { ...lanes, webhookId, ...(await seedThreads(stage, plan, signal)) }
   } finally {
     http.close()
   }
@@ -32,10 +39,10 @@ const post = async (http: ApiClient, path: string, body: unknown): Promise<Recor
   return answer.body
 }
 
-const makeLanes = async (http: ApiClient, count: number, signal: AbortSignal): Promise<Pick<Stock, 'laneId' | 'lanes'>> => {
-  const idOf = (number: number): string => `bench-stock-${String(number).padStart(4, '0')}`
+const seedLanes = async (http: ApiClient, count: number, signal: AbortSignal): Promise<Pick<SeedData, 'laneId' | 'lanes'>> => {
+  const idOf = (number: number): string => `bench-seed-${String(number).padStart(4, '0')}`
   let next = 0
-  const makeSome = async (): Promise<void> => {
+  const createSome = async (): Promise<void> => {
     while (next < count) {
       signal.throwIfAborted()
       const number = next
@@ -43,32 +50,32 @@ const makeLanes = async (http: ApiClient, count: number, signal: AbortSignal): P
       const projectId = `project-${number % 10}`
       await post(http, '/lanes', {
         laneId: idOf(number),
-        title: `Lane ${number} of the stock`,
+        title: `Seeded lane ${number}`,
         projectId,
         acceptanceCriteria: ['it is listed'],
       })
     }
   }
-  await Promise.all(Array.from({ length: LANES_AT_ONCE }, makeSome))
+  await Promise.all(Array.from({ length: LANES_AT_ONCE }, createSome))
   return { laneId: idOf(0), lanes: count }
 }
 
-/** Disabled: it is there to be read. */
-const makeWebhook = async (http: ApiClient): Promise<string> => {
+/** Disabled: it is only read. */
+const seedWebhook = async (http: ApiClient): Promise<string> => {
   const body = { url: 'http://127.0.0.1:9/nobody', events: ['lane.completed'], enabled: false }
   return String((await post(http, '/webhooks', body))['id'])
 }
 
 /**
- * One thread with a turn, and forks of it: each a stored thread with a first message of its own file, for half of the time a turn takes.
- * Ends early when the time is over; what there is then is what is measured.
+ * Stores one thread with a turn, and forks of it: each is a stored thread with a rollout file of its own, for less than half the time
+ * of a turn. Every fork stays loaded in the app-server and costs it background work, so on a busy machine a single one may take many
+ * seconds. Seeding therefore ends when its time is over, also within a fork; the threads made until then are measured.
  */
-const makeThreads = async (
+const seedThreads = async (
   stage: Stage,
   plan: { threads: number; threadsMs: number },
   signal: AbortSignal,
-): Promise<Pick<Stock, 'threadId' | 'threads' | 'threadsMs'>> => {
-  const startedAt = performance.now()
+): Promise<Pick<SeedData, 'threadId' | 'threads' | 'threadsMs'>> => {
   const server = await AppServerProcess.start({
     binary: resolveCodexBinary().path,
     codexHome: stage.bridgeHome,
@@ -76,24 +83,48 @@ const makeThreads = async (
     clientInfo: { name: 'codex-bridge-bench', version: '0.1.0' },
   })
   try {
-    const over = new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('the first turn of the stock took too long')), TURN_MS)
-      server.peer.onNotification((method) => {
-        if (method !== 'turn/completed') return
-        clearTimeout(timer)
-        resolve()
-      })
-    })
-    const { thread } = await server.peer.call('thread/start', { cwd: stage.workspace } as ThreadStartParams)
-    const input = [{ type: 'text', text: 'A thread of the stock\n#say hello', text_elements: [] }]
-    await Promise.all([over, server.peer.call('turn/start', { threadId: thread.id, input } as TurnStartParams)])
+    const threadId = await seedThread(server, stage.workspace)
+    const startedAt = performance.now()
+    const left = (): number => plan.threadsMs - (performance.now() - startedAt)
     let threads = 1
-    for (; threads < plan.threads && performance.now() - startedAt < plan.threadsMs; threads += 1) {
+    while (threads < plan.threads && left() > 0) {
       signal.throwIfAborted()
-      await server.peer.request('thread/fork', { threadId: thread.id })
+      const forked = await fork(server, threadId, left())
+      if (!forked) break
+      threads += 1
     }
-    return { threadId: thread.id, threads, threadsMs: performance.now() - startedAt }
+    return { threadId, threads, threadsMs: performance.now() - startedAt }
   } finally {
     await server.stop()
+  }
+}
+
+/** A stored thread with one turn. */
+const seedThread = async ({ peer }: AppServerProcess, cwd: string): Promise<string> => {
+  const completed = new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`the first turn of the seed data took longer than ${TURN_MS} ms`)), TURN_MS)
+    peer.onNotification((method) => {
+      if (method !== 'turn/completed') return
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+  // Observed when it is awaited below; until then a rejection must not end the process.
+  completed.catch(() => undefined)
+  const { thread } = await peer.call('thread/start', { cwd } as ThreadStartParams)
+  const input = [{ type: 'text', text: 'A seeded thread\n#say hello', text_elements: [] }]
+  await peer.call('turn/start', { threadId: thread.id, input } as TurnStartParams)
+  await completed
+  return thread.id
+}
+
+/** False when the time was over before Codex answered. */
+const fork = async ({ peer }: AppServerProcess, threadId: string, timeoutMs: number): Promise<boolean> => {
+  try {
+    await peer.request('thread/fork', { threadId }, { timeoutMs })
+    return true
+  } catch (error) {
+    if (error instanceof RpcTimeoutError) return false
+    throw error
   }
 }
