@@ -4,15 +4,15 @@ import { waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { followEvents, readLatest, readRange } from '../src/events/event-follower.ts'
 import { EventLog } from '../src/events/event-log.ts'
-import { eventOf, type Rig, startRig } from './bus-fixture.ts'
+import { type Broker, eventOf, startBroker } from './bus-fixture.ts'
 
-let rig: Rig
+let broker: Broker
 let log: EventLog
 beforeAll(async () => {
-  rig = await startRig()
-  log = new EventLog(rig.bus)
+  broker = await startBroker()
+  log = new EventLog(broker.bus)
 })
-afterAll(() => rig.stop())
+afterAll(() => broker.stop())
 
 const append = async (laneId: string, n: number, aggregate: 'lane' | 'session' | 'approval' = 'lane') =>
   log.append(aggregate, eventOf(laneId, n), (await log.last(laneId, aggregate))?.seq ?? 0)
@@ -22,10 +22,10 @@ const fill = async (laneId: string, count: number) => {
   return seq
 }
 const lastSeq = async () => (await log.extent()).lastSeq
-const consumers = async () => (await rig.bus.jsm.streams.info('LANE_EVENTS')).state.consumer_count
+const consumers = async () => (await broker.bus.jsm.streams.info('LANE_EVENTS')).state.consumer_count
 const collect = async (range: { from: number; to: number; filter?: string }) => {
   const seqs: number[] = []
-  for await (const raw of readRange(rig.bus, range)) seqs.push(raw.seq)
+  for await (const raw of readRange(broker.bus, range)) seqs.push(raw.seq)
   return seqs
 }
 const follow = (
@@ -34,7 +34,7 @@ const follow = (
 ) => {
   const ending = new AbortController()
   const seen: BridgeEvent[] = []
-  const running = followEvents(rig.bus, { ...options, signal: ending.signal }, async (event) => {
+  const running = followEvents(broker.bus, { ...options, signal: ending.signal }, async (event) => {
     await handle?.(event)
     seen.push(event)
   })
@@ -50,7 +50,7 @@ const follow = (
 describe('on an empty log', () => {
   it('readRange and readLatest end at once, and followEvents waits for the first event', async () => {
     expect(await collect({ from: 1, to: 100 })).toEqual([])
-    expect(await readLatest(rig.bus, subjects.allEvents)).toEqual([])
+    expect(await readLatest(broker.bus, subjects.allEvents)).toEqual([])
     const following = follow({ from: 0 })
     await waitFor(async () => (await consumers()) === 1, { describe: 'the follower to wait' })
     const seq = await append('first', 1)
@@ -91,7 +91,7 @@ describe('readRange', () => {
   it('does not go on with what is appended while it reads', async () => {
     const to = await fill('growing', 50)
     const seqs: number[] = []
-    for await (const raw of readRange(rig.bus, { from: to - 49, to })) {
+    for await (const raw of readRange(broker.bus, { from: to - 49, to })) {
       seqs.push(raw.seq)
       if (seqs.length === 1) await append('growing', 51)
     }
@@ -101,7 +101,7 @@ describe('readRange', () => {
   it('ends although what was left of the range is purged while it reads', async () => {
     const to = await fill('purged-meanwhile', 1200)
     const seqs: number[] = []
-    for await (const raw of readRange(rig.bus, { from: to - 1199, to, filter: subjects.laneEvents('purged-meanwhile') })) {
+    for await (const raw of readRange(broker.bus, { from: to - 1199, to, filter: subjects.laneEvents('purged-meanwhile') })) {
       if (seqs.length === 0) await log.purgeLane('purged-meanwhile', to)
       seqs.push(raw.seq)
     }
@@ -114,12 +114,12 @@ describe('readRange', () => {
     const to = await fill(laneId, 800)
     const seqs: number[] = []
     const read = async () => {
-      for await (const raw of readRange(rig.bus, { from: to - 799, to })) {
+      for await (const raw of readRange(broker.bus, { from: to - 799, to })) {
         seqs.push(raw.seq)
         if (pause > 0) await sleep(pause)
         if (seqs.length === 100) {
-          await rig.server.kill('SIGKILL')
-          await rig.restart()
+          await broker.nats.kill('SIGKILL')
+          await broker.restart()
         }
       }
       return 'ended'
@@ -130,7 +130,7 @@ describe('readRange', () => {
   })
 
   it('leaves no consumer behind, also when the reader stops early', async () => {
-    for await (const raw of readRange(rig.bus, { from: 1, to: await lastSeq() })) if (raw.seq > 3) break
+    for await (const raw of readRange(broker.bus, { from: 1, to: await lastSeq() })) if (raw.seq > 3) break
     await waitFor(async () => (await consumers()) === 0, { describe: 'no consumer' })
   })
 })
@@ -140,27 +140,27 @@ describe('readLatest', () => {
     for (let n = 1; n <= 5; n += 1) await append('latest-a', n)
     await append('latest-a', 9, 'session')
     await append('latest-b', 2)
-    const latest = (await readLatest(rig.bus, subjects.allEvents)).filter(({ laneId }) => laneId.startsWith('latest-'))
+    const latest = (await readLatest(broker.bus, subjects.allEvents)).filter(({ laneId }) => laneId.startsWith('latest-'))
     expect(latest.map(({ laneId, payload }) => [laneId, payload['n']])).toEqual([
       ['latest-a', 5],
       ['latest-a', 9],
       ['latest-b', 2],
     ])
-    const sessions = await readLatest(rig.bus, subjects.aggregateEvents('session'))
+    const sessions = await readLatest(broker.bus, subjects.aggregateEvents('session'))
     expect(sessions.map(({ payload }) => payload['n'])).toEqual([9])
-    expect(await readLatest(rig.bus, 'lane.evt.nobody.*')).toEqual([])
+    expect(await readLatest(broker.bus, 'lane.evt.nobody.*')).toEqual([])
   })
 
   it('is everything or fails: a crash of the server never makes it a part', async () => {
     const lanes = 400
     await Promise.all(Array.from({ length: lanes }, (_, index) => log.append('approval', eventOf(`many-${index}`, 1), 0)))
-    const read = () => readLatest(rig.bus, subjects.aggregateEvents('approval')).then(({ length }) => length)
+    const read = () => readLatest(broker.bus, subjects.aggregateEvents('approval')).then(({ length }) => length)
     expect(await read()).toBe(lanes)
     for (const after of [0, 2, 5, 10]) {
       const reading = read().catch(() => 'failed')
       await sleep(after)
-      await rig.server.kill('SIGKILL')
-      await rig.restart()
+      await broker.nats.kill('SIGKILL')
+      await broker.restart()
       const asked = performance.now()
       expect([lanes, 'failed']).toContain(await reading)
       expect(performance.now() - asked).toBeLessThan(5000)
@@ -198,8 +198,8 @@ describe('followEvents', () => {
     const start = (await lastSeq()) + 1
     const problems: string[] = []
     const following = follow({ from: start, observe: (problem) => problems.push(problem) })
-    await rig.bus.js.publish('lane.evt.foreign.lane', new TextEncoder().encode('hello'))
-    await rig.bus.js.publish('lane.evt.foreign.session', new TextEncoder().encode('{"id":"evt_1"}'))
+    await broker.bus.js.publish('lane.evt.foreign.lane', new TextEncoder().encode('hello'))
+    await broker.bus.js.publish('lane.evt.foreign.session', new TextEncoder().encode('{"id":"evt_1"}'))
     const seq = await append('after-foreign', 1)
     await waitFor(() => following.seen.length > 0)
     expect(following.seen.map((event) => event.seq)).toEqual([seq])
@@ -230,8 +230,8 @@ describe('followEvents', () => {
     const start = (await lastSeq()) + 1
     const following = follow({ from: start })
     for (const after of [0, 5, 20]) {
-      await rig.server.kill('SIGKILL')
-      await rig.restart()
+      await broker.nats.kill('SIGKILL')
+      await broker.restart()
       await sleep(after)
     }
     const seq = await append('flapping', 1)
@@ -251,7 +251,7 @@ describe('followEvents', () => {
       ['crashing-2', 0],
     ])
     const write = async (laneId: string) => {
-      const own = new EventLog(await rig.connect())
+      const own = new EventLog(await broker.connect())
       for (let n = 1, seq = 0; !ending.signal.aborted; n += 1) {
         seq = await own.append('lane', eventOf(laneId, n), seq)
         acknowledged.push(seq)
@@ -267,9 +267,9 @@ describe('followEvents', () => {
     const writing = Promise.all([...written.keys()].map(write))
     for (let round = 0; round < 2; round += 1) {
       await untilWritten(100)
-      await rig.server.kill('SIGKILL')
-      await waitFor(() => !rig.bus.connected(), { describe: 'the outage to be noticed' })
-      await rig.restart()
+      await broker.nats.kill('SIGKILL')
+      await waitFor(() => !broker.bus.connected(), { describe: 'the outage to be noticed' })
+      await broker.restart()
     }
     await untilWritten(100)
     ending.abort()

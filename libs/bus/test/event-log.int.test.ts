@@ -6,26 +6,26 @@ import { decodeEvent } from '../src/connection/codec.ts'
 import { AggregateStore } from '../src/events/aggregate-store.ts'
 import { readRange } from '../src/events/event-follower.ts'
 import { ConflictError, EventLog } from '../src/events/event-log.ts'
-import { eventOf, type Rig, startRig } from './bus-fixture.ts'
+import { type Broker, eventOf, startBroker } from './bus-fixture.ts'
 import { startLossyProxy } from './lossy-proxy.ts'
 
-let rig: Rig
+let broker: Broker
 beforeAll(async () => {
-  rig = await startRig()
+  broker = await startBroker()
 })
-afterAll(() => rig.stop())
+afterAll(() => broker.stop())
 
 const stored = async (laneId: string) => {
-  const { lastSeq } = await new EventLog(rig.bus).extent()
+  const { lastSeq } = await new EventLog(broker.bus).extent()
   const events: { seq: number; id: string; n: number; ts: string }[] = []
-  for await (const raw of readRange(rig.bus, { from: 1, to: lastSeq, filter: subjects.laneEvents(laneId) })) {
+  for await (const raw of readRange(broker.bus, { from: 1, to: lastSeq, filter: subjects.laneEvents(laneId) })) {
     const event = decodeEvent(raw.bytes, raw.seq)
     if (event) events.push({ seq: raw.seq, id: event.id, n: Number(event.payload['n']), ts: event.ts })
   }
   return events
 }
 
-const counting = (bus = rig.bus) => {
+const counting = (bus = broker.bus) => {
   let made = 0
   return new AggregateStore<{ n: number }>(new EventLog(bus), 'lane', () => {
     made += 1
@@ -43,12 +43,12 @@ const draftOf = (laneId: string, n: number) => ({
 
 describe('append', () => {
   it('stores an event with its headers and gives it back with its state', async () => {
-    const log = new EventLog(rig.bus)
+    const log = new EventLog(broker.bus)
     const event = eventOf('headers', 1, { commandId: 'cmd-1', epoch: 7 })
     const seq = await log.append('lane', event, 0)
     expect(await log.last('headers', 'lane')).toEqual({ seq, ...event })
     expect(await log.last('headers', 'session')).toBeUndefined()
-    const raw = await rig.bus.jsm.streams.getMessage('LANE_EVENTS', { seq })
+    const raw = await broker.bus.jsm.streams.getMessage('LANE_EVENTS', { seq })
     expect(raw.subject).toBe('lane.evt.headers.lane')
     expect([raw.header.get('Lane-Event-Type'), raw.header.get('Lane-Command-Id'), raw.header.get('Lane-Epoch')]).toEqual([
       'lane.updated',
@@ -58,7 +58,7 @@ describe('append', () => {
   })
 
   it('refuses the second of two writers that expect the same version, and says where the aggregate is', async () => {
-    const [left, right] = [new EventLog(rig.bus), new EventLog(await rig.connect())]
+    const [left, right] = [new EventLog(broker.bus), new EventLog(await broker.connect())]
     const first = await left.append('lane', eventOf('duel', 1), 0)
     const outcomes = await Promise.allSettled([
       left.append('lane', eventOf('duel', 2), first),
@@ -74,7 +74,7 @@ describe('append', () => {
   })
 
   it('keeps the aggregates of one lane apart', async () => {
-    const log = new EventLog(rig.bus)
+    const log = new EventLog(broker.bus)
     await log.append('lane', eventOf('apart', 1), 0)
     await log.append('session', eventOf('apart', 2, { type: 'lane.session.claimed' }), 0)
     await log.append('approval', eventOf('apart', 3, { type: 'lane.approval.requested' }), 0)
@@ -82,7 +82,7 @@ describe('append', () => {
   })
 
   it('stores the same event once, however often it is sent', async () => {
-    const log = new EventLog(rig.bus)
+    const log = new EventLog(broker.bus)
     const event = eventOf('again', 1)
     const seq = await log.append('lane', event, 0)
     expect(await log.append('lane', event, 0)).toBe(seq)
@@ -90,7 +90,7 @@ describe('append', () => {
   })
 
   it('refuses what the stream could not take, and ids that would break the connection', async () => {
-    const log = new EventLog(rig.bus)
+    const log = new EventLog(broker.bus)
     const huge = eventOf('huge', 1, { payload: { text: 'x'.repeat(MAX_MESSAGE_BYTES) } })
     await expect(log.append('lane', huge, 0)).rejects.toMatchObject({ code: 'internal_error' })
     await expect(log.append('lane', eventOf('a\r\nPUB x 0\r\n', 1), 0)).rejects.toMatchObject({ code: 'validation_error' })
@@ -98,7 +98,7 @@ describe('append', () => {
   })
 
   it('counts to the end when many writers share one aggregate', async () => {
-    const stores = [counting(), counting(await rig.connect()), counting(await rig.connect())]
+    const stores = [counting(), counting(await broker.connect()), counting(await broker.connect())]
     await Promise.all(
       stores.flatMap((store) => [1, 2, 3, 4, 5].map(() => store.transact('shared', ({ state }) => draftOf('shared', (state?.n ?? 0) + 1)))),
     )
@@ -120,8 +120,8 @@ describe('append', () => {
 
 describe('append while answers are lost', () => {
   it('finds its own event after a lost acknowledgement instead of storing it again', async () => {
-    const proxy = await startLossyProxy(rig.server.port)
-    const bus = await rig.connect('migrator', { url: proxy.url })
+    const proxy = await startLossyProxy(broker.nats.port)
+    const bus = await broker.connect('migrator', { url: proxy.url })
     try {
       const log = new EventLog(bus)
       const first = await log.append('lane', eventOf('lost-ack', 1), 0)
@@ -134,7 +134,7 @@ describe('append while answers are lost', () => {
       expect(all.map(({ n }) => n)).toEqual([1, 2])
       expect(all[1]).toMatchObject({ seq, id: event.id })
       // It was stored at once, not by the retry: the acknowledgement is what was lost.
-      const raw = await rig.bus.jsm.streams.getMessage('LANE_EVENTS', { seq })
+      const raw = await broker.bus.jsm.streams.getMessage('LANE_EVENTS', { seq })
       expect(raw.time.getTime() - new Date(event.ts).getTime()).toBeLessThan(300)
     } finally {
       await bus.nc.close()
@@ -143,12 +143,12 @@ describe('append while answers are lost', () => {
   })
 
   it('reports a conflict when another writer was faster while the answer was lost', async () => {
-    const proxy = await startLossyProxy(rig.server.port)
-    const bus = await rig.connect('migrator', { url: proxy.url })
+    const proxy = await startLossyProxy(broker.nats.port)
+    const bus = await broker.connect('migrator', { url: proxy.url })
     try {
       const log = new EventLog(bus)
       const first = await log.append('lane', eventOf('beaten', 1), 0)
-      await new EventLog(rig.bus).append('lane', eventOf('beaten', 2), first)
+      await new EventLog(broker.bus).append('lane', eventOf('beaten', 2), first)
       const losing = proxy.loseAnswers(200)
       const appended = log.append('lane', eventOf('beaten', 3), first)
       const [outcome] = await Promise.allSettled([appended, losing])
@@ -174,7 +174,7 @@ describe('append over crashes of the server', () => {
     }
     const write = async (index: number) => {
       const laneId = `crash-${index}`
-      const log = new EventLog(await rig.connect())
+      const log = new EventLog(await broker.connect())
       let seq = 0
       for (let n = 1; !ending.signal.aborted; n += 1) {
         const event = eventOf(laneId, n)
@@ -187,9 +187,9 @@ describe('append over crashes of the server', () => {
     const writing = Promise.all(Array.from({ length: writers }, (_, index) => write(index)))
     for (let round = 0; round < 3; round += 1) {
       await untilWritten()
-      await rig.server.kill('SIGKILL')
-      await waitFor(() => !rig.bus.connected(), { describe: 'the outage to be noticed' })
-      await rig.restart()
+      await broker.nats.kill('SIGKILL')
+      await waitFor(() => !broker.bus.connected(), { describe: 'the outage to be noticed' })
+      await broker.restart()
     }
     await untilWritten()
     ending.abort()
@@ -204,14 +204,14 @@ describe('append over crashes of the server', () => {
   })
 
   it('gives up when patience runs out, and waits out the outage when told to', async () => {
-    const log = new EventLog(await rig.connect('migrator', { timeoutMs: 1000 }))
-    await rig.server.kill('SIGKILL')
+    const log = new EventLog(await broker.connect('migrator', { timeoutMs: 1000 }))
+    await broker.nats.kill('SIGKILL')
     const started = performance.now()
     const patient = log.append('lane', eventOf('patient', 1), 0, { patienceMs: Number.POSITIVE_INFINITY })
     await expect(log.append('lane', eventOf('hasty', 1), 0, { patienceMs: 500 })).rejects.toMatchObject({ code: 'bus_unavailable' })
     expect(performance.now() - started).toBeLessThan(8000)
     await expect(log.last('hasty', 'lane')).rejects.toMatchObject({ code: 'bus_unavailable' })
-    await rig.restart()
+    await broker.restart()
     expect(await patient).toBeGreaterThan(0)
     expect((await stored('patient')).map(({ n }) => n)).toEqual([1])
   })
@@ -219,7 +219,7 @@ describe('append over crashes of the server', () => {
 
 describe('purgeLane', () => {
   it('removes a lane up to a sequence and nothing after it', async () => {
-    const log = new EventLog(rig.bus)
+    const log = new EventLog(broker.bus)
     const first = await log.append('lane', eventOf('purged', 1), 0)
     const second = await log.append('session', eventOf('purged', 2), 0)
     const third = await log.append('lane', eventOf('purged', 3), first)

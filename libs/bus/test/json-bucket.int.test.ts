@@ -2,16 +2,16 @@ import { BUCKETS } from '@codex-bridge/contracts'
 import { waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { JsonBucket } from '../src/storage/json-bucket.ts'
-import { type Rig, startRig } from './bus-fixture.ts'
+import { type Broker, startBroker } from './bus-fixture.ts'
 
 type Value = { n: number }
-let rig: Rig
+let broker: Broker
 let bucket: JsonBucket<Value>
 beforeAll(async () => {
-  rig = await startRig()
-  bucket = await JsonBucket.open<Value>(rig.bus, BUCKETS.settings)
+  broker = await startBroker()
+  bucket = await JsonBucket.open<Value>(broker.bus, BUCKETS.settings)
 })
-afterAll(() => rig.stop())
+afterAll(() => broker.stop())
 
 it('is empty at first', async () => {
   expect(await bucket.get('none')).toBeUndefined()
@@ -54,5 +54,5 @@ it('watches: what is there, then every change and deletion', async () => {
 })
 
 it('does not exist unless the topology made it', async () => {
-  await expect(JsonBucket.open(rig.bus, 'nonsense')).rejects.toMatchObject({ code: 'bus_unavailable' })
+  await expect(JsonBucket.open(broker.bus, 'nonsense')).rejects.toMatchObject({ code: 'bus_unavailable' })
 })

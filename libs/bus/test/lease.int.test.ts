@@ -6,17 +6,17 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import type { Bus } from '../src/bus.ts'
 import { runAsLeader } from '../src/leases/leader.ts'
 import { LEASE_TTL_MS, type LeaseHolder, LeaseTable } from '../src/leases/lease.ts'
-import { type Rig, startRig } from './bus-fixture.ts'
+import { type Broker, startBroker } from './bus-fixture.ts'
 
-let rig: Rig
+let broker: Broker
 beforeAll(async () => {
-  rig = await startRig()
+  broker = await startBroker()
 })
-afterAll(() => rig.stop())
+afterAll(() => broker.stop())
 afterEach(() => vi.useRealTimers())
 
 const holderOf = (id: string, instance = `${id}-run`): LeaseHolder => ({ id, instance, host: 'here', pid: process.pid, startTime: null })
-const tableOf = (id: string, isDead: (holder: LeaseHolder) => boolean = () => false, bus: Bus = rig.bus) =>
+const tableOf = (id: string, isDead: (holder: LeaseHolder) => boolean = () => false, bus: Bus = broker.bus) =>
   LeaseTable.open(bus, holderOf(id), isDead)
 const lives = (pid: number): boolean => {
   try {
@@ -33,7 +33,7 @@ const never = () => {
 const withTtl = async (ms: number, test: () => Promise<void>) => {
   const stream = `KV_${BUCKETS.leases}`
   const setAge = (age: number) =>
-    rig.bus.jsm.streams.update(stream, { max_age: age * 1_000_000, duplicate_window: Math.min(age, 120_000) * 1_000_000 })
+    broker.bus.jsm.streams.update(stream, { max_age: age * 1_000_000, duplicate_window: Math.min(age, 120_000) * 1_000_000 })
   await setAge(ms)
   try {
     await test()
@@ -78,7 +78,7 @@ describe('a lease', () => {
 
   it('of a provably dead holder is taken over at once; of one that may live it is not', async () => {
     const script = fileURLToPath(new URL('lease-process.mjs', import.meta.url))
-    const child = await spawnProcess({ command: process.execPath, args: [script, rig.server.url, 'lane.dead'] })
+    const child = await spawnProcess({ command: process.execPath, args: [script, broker.nats.url, 'lane.dead'] })
     await waitFor(() => child.output().includes('held'), { timeoutMs: 10_000 })
     const prover = await tableOf('prover', (holder) => holder.id === 'child' && !lives(holder.pid))
     expect(await prover.acquire('lane.dead', never)).toBeUndefined()
@@ -95,7 +95,7 @@ describe('a lease', () => {
   it('of a holder that was killed expires by itself', async () => {
     await withTtl(2000, async () => {
       const script = fileURLToPath(new URL('lease-process.mjs', import.meta.url))
-      const child = await spawnProcess({ command: process.execPath, args: [script, rig.server.url, 'lane.expires'] })
+      const child = await spawnProcess({ command: process.execPath, args: [script, broker.nats.url, 'lane.expires'] })
       await waitFor(() => child.output().includes('held'), { timeoutMs: 10_000 })
       child.kill('SIGKILL')
       await child.exited
@@ -109,13 +109,13 @@ describe('a lease', () => {
 
   it('outlives a restart of the server that is longer than its life, and keeps its epoch', async () => {
     await withTtl(2000, async () => {
-      const bus = await rig.connect()
+      const bus = await broker.connect()
       const table = await tableOf('keeper', () => false, bus)
       const lease = await table.acquire('lane.kept', never)
       const epoch = lease?.epoch
-      await rig.server.kill('SIGKILL')
+      await broker.nats.kill('SIGKILL')
       await sleep(2200)
-      await rig.restart()
+      await broker.restart()
       await waitFor(async () => (await (await tableOf('other')).holder('lane.kept'))?.id === 'keeper', { timeoutMs: 10_000 })
       expect([lease?.state(), lease?.epoch]).toEqual(['held', epoch])
       await lease?.release()
@@ -123,7 +123,7 @@ describe('a lease', () => {
   })
 
   it('says once that it is lost when another holder has taken it in the meantime', async () => {
-    const bus = await rig.connect()
+    const bus = await broker.connect()
     const told: string[] = []
     const table = await tableOf('loser', () => false, bus)
     const lease = await table.acquire('lane.taken', () => told.push('lost'))

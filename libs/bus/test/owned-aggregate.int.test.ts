@@ -1,22 +1,22 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { AggregateStore, type Draft, OwnedAggregate } from '../src/events/aggregate-store.ts'
 import { EventLog } from '../src/events/event-log.ts'
-import { type Rig, startRig } from './bus-fixture.ts'
+import { type Broker, startBroker } from './bus-fixture.ts'
 
 type Counter = { n: number; by: string }
 
-let rig: Rig
+let broker: Broker
 beforeAll(async () => {
-  rig = await startRig()
+  broker = await startBroker()
 })
-afterAll(() => rig.stop())
+afterAll(() => broker.stop())
 
 let made = 0
 const stamp = () => {
   made += 1
   return { id: `evt_owned${made}`, ts: new Date().toISOString() }
 }
-const storeOf = () => new AggregateStore<Counter>(new EventLog(rig.bus), 'session', stamp)
+const storeOf = () => new AggregateStore<Counter>(new EventLog(broker.bus), 'session', stamp)
 const draft = (laneId: string, state: Counter): Draft<Counter> => ({
   type: 'lane.session.claimed',
   laneId,
@@ -75,15 +75,15 @@ it('the second owner fences the first: its next append and every later one throw
 })
 
 it('an owner that cannot know what was stored counts as fenced', async () => {
-  const bus = await rig.connect('migrator', { timeoutMs: 500 })
+  const bus = await broker.connect('migrator', { timeoutMs: 500 })
   const store = new AggregateStore<Counter>(new EventLog(bus), 'session', stamp)
   const owned = new OwnedAggregate(store, await store.load('unsure'), { patienceMs: 100 })
   await owned.update(bump('unsure', 'a'))
-  await rig.server.pause()
+  await broker.nats.pause()
   try {
     await expect(owned.update(bump('unsure', 'a'))).rejects.toMatchObject({ code: 'bus_unavailable' })
   } finally {
-    await rig.server.resume()
+    await broker.nats.resume()
   }
   expect(owned.fenced).toBe(true)
   await expect(owned.update(bump('unsure', 'a'))).rejects.toMatchObject({ code: 'fenced' })

@@ -12,12 +12,12 @@ import { renderServerConfig } from '../src/server/server-config.ts'
 import { verifyTopology } from '../src/server/topology.ts'
 import { JsonBucket } from '../src/storage/json-bucket.ts'
 import { WorkQueue } from '../src/storage/work-queue.ts'
-import { eventOf, type Rig, startRig } from './bus-fixture.ts'
+import { type Broker, eventOf, startBroker } from './bus-fixture.ts'
 
 const passwords = Object.fromEntries(BUS_ROLES.map((role) => [role, randomBytes(9).toString('hex')])) as Record<BusRole, string>
 const login = (role: BusRole) => ({ user: role, password: passwords[role] })
 
-let rig: Rig
+let broker: Broker
 const buses = new Map<BusRole, Bus>()
 const as = (role: BusRole): Bus => {
   const bus = buses.get(role)
@@ -30,10 +30,10 @@ beforeAll(async () => {
   const text = renderServerConfig({ host: '127.0.0.1', port: await freePort(), storeDir: 'x', passwords, version: '2.9.10' })
   // The directory is given on the command line, and the server refuses to be told twice.
   const configText = text.replace(/ *store_dir: "x"\n/, '')
-  rig = await startRig({ configText }, login('migrator'))
-  for (const role of BUS_ROLES) buses.set(role, await rig.connect(role, { ...login(role), timeoutMs: 2000 }))
+  broker = await startBroker({ configText }, login('migrator'))
+  for (const role of BUS_ROLES) buses.set(role, await broker.connect(role, { ...login(role), timeoutMs: 2000 }))
 })
-afterAll(() => rig.stop())
+afterAll(() => broker.stop())
 
 const owners: Record<Aggregate, BusRole> = { lane: 'lane-registry', session: 'session-runner', approval: 'approvals' }
 
@@ -50,7 +50,7 @@ describe('with the rendered server configuration', () => {
 
   it('refuses a wrong password and none', async () => {
     for (const wrong of [{ user: 'gateway', password: 'wrong' }, {}]) {
-      const connecting = rig.connect('gateway', { user: undefined, password: undefined, ...wrong })
+      const connecting = broker.connect('gateway', { user: undefined, password: undefined, ...wrong })
       const outcome = await Promise.race([
         connecting.catch(() => 'refused'),
         new Promise((resolve) => setTimeout(() => resolve('waiting'), 1000)),

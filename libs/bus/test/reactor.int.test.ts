@@ -5,15 +5,15 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { EventLog } from '../src/events/event-log.ts'
 import { runReactor } from '../src/events/reactor.ts'
 import { JsonBucket } from '../src/storage/json-bucket.ts'
-import { eventOf, type Rig, startRig } from './bus-fixture.ts'
+import { type Broker, eventOf, startBroker } from './bus-fixture.ts'
 
-let rig: Rig
+let broker: Broker
 let log: EventLog
 beforeAll(async () => {
-  rig = await startRig()
-  log = new EventLog(rig.bus)
+  broker = await startBroker()
+  log = new EventLog(broker.bus)
 })
-afterAll(() => rig.stop())
+afterAll(() => broker.stop())
 
 let seq = 0
 let n = 0
@@ -27,16 +27,16 @@ const append = async (count: number) => {
   return seqs
 }
 const checkpointOf = async (name: string) => {
-  const bucket = await JsonBucket.open<{ seq: number }>(rig.bus, BUCKETS.settings)
+  const bucket = await JsonBucket.open<{ seq: number }>(broker.bus, BUCKETS.settings)
   return (await bucket.get(`checkpoint.${name}`))?.value.seq
 }
 const setCheckpoint = async (name: string, value: number) =>
-  (await JsonBucket.open<{ seq: number }>(rig.bus, BUCKETS.settings)).put(`checkpoint.${name}`, { seq: value })
+  (await JsonBucket.open<{ seq: number }>(broker.bus, BUCKETS.settings)).put(`checkpoint.${name}`, { seq: value })
 
 const start = (name: string, react: (seq: number) => Promise<void> = async () => undefined) => {
   const ending = new AbortController()
   const seen: number[] = []
-  const running = runReactor({ bus: rig.bus, name, signal: ending.signal }, async (event) => {
+  const running = runReactor({ bus: broker.bus, name, signal: ending.signal }, async (event) => {
     await react(event.seq)
     seen.push(event.seq)
   })
@@ -82,7 +82,7 @@ it('does not move its checkpoint over an event whose reaction failed', async () 
 
 it('killed at any moment, its successor misses nothing and does not begin anew', async () => {
   const script = fileURLToPath(new URL('reactor-process.mjs', import.meta.url))
-  const run = () => spawnProcess({ command: process.execPath, args: [script, rig.server.url, 'killed'] })
+  const run = () => spawnProcess({ command: process.execPath, args: [script, broker.nats.url, 'killed'] })
   const seqsOf = (managed: ManagedProcess) => managed.output().split('\n').filter(Boolean).map(Number)
   const before = await append(20)
   const first = await run()

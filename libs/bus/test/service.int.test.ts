@@ -4,14 +4,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { NoRespondersError } from '../src/requests/call.ts'
 import { countInstances } from '../src/requests/discovery.ts'
 import { type ServedRequest, serve, serveLane } from '../src/requests/endpoint.ts'
-import { type Rig, startRig } from './bus-fixture.ts'
+import { type Broker, startBroker } from './bus-fixture.ts'
 import { about, Everyone, handlers, OfLane, One, Other, slowCalls } from './service-fixture.ts'
 
-let rig: Rig
+let broker: Broker
 beforeAll(async () => {
-  rig = await startRig()
+  broker = await startBroker()
 })
-afterAll(() => rig.stop())
+afterAll(() => broker.stop())
 
 /** Collects what would end a service: rejections nobody handles. */
 const unhandled: unknown[] = []
@@ -29,8 +29,8 @@ const endOfTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
 describe('a service', () => {
   it('answers, validates, and maps every failure to a code of the registry', async () => {
     const served: ServedRequest[] = []
-    const endpoints = await serve(rig.bus, about('registry'), One, handlers('one'), { observe: (request) => served.push(request) })
-    const client = await rig.connect()
+    const endpoints = await serve(broker.bus, about('registry'), One, handlers('one'), { observe: (request) => served.push(request) })
+    const client = await broker.connect()
     try {
       expect(await client.call(One.echo, { text: 'ü' })).toEqual({ text: 'ü', name: 'one' })
       expect(await client.callText(One.raw, {})).toBe('{"a" : 1}')
@@ -60,11 +60,11 @@ describe('a service', () => {
   })
 
   it('lives on after answers that cannot be sent', async () => {
-    const endpoints = await serve(rig.bus, about('registry'), One, handlers('one'))
+    const endpoints = await serve(broker.bus, about('registry'), One, handlers('one'))
     try {
-      await expect(rig.bus.call(One.large, {}, { timeoutMs: 1500 })).rejects.toMatchObject({ code: 'internal_error' })
-      await expect(rig.bus.call(One.unprintable, {}, { timeoutMs: 1500 })).rejects.toMatchObject({ code: 'conflict' })
-      expect(await rig.bus.call(One.echo, { text: 'still there' })).toMatchObject({ text: 'still there' })
+      await expect(broker.bus.call(One.large, {}, { timeoutMs: 1500 })).rejects.toMatchObject({ code: 'internal_error' })
+      await expect(broker.bus.call(One.unprintable, {}, { timeoutMs: 1500 })).rejects.toMatchObject({ code: 'conflict' })
+      expect(await broker.bus.call(One.echo, { text: 'still there' })).toMatchObject({ text: 'still there' })
       await endOfTurn()
       expect(unhandled).toEqual([])
     } finally {
@@ -73,10 +73,10 @@ describe('a service', () => {
   })
 
   it('lives on when its connection is gone before the answer', async () => {
-    const bus = await rig.connect()
+    const bus = await broker.connect()
     const endpoints = await serve(bus, about('registry'), One, handlers('one'))
     const before = slowCalls.count
-    const asking = rig.bus.call(One.slow, { ms: 200 }, { timeoutMs: 600 }).catch((error: unknown) => error)
+    const asking = broker.bus.call(One.slow, { ms: 200 }, { timeoutMs: 600 }).catch((error: unknown) => error)
     await waitFor(() => slowCalls.count > before)
     await bus.nc.close()
     await endpoints.stop()
@@ -86,12 +86,12 @@ describe('a service', () => {
   })
 
   it('shares requests among its instances, and with `everyone` all answer', async () => {
-    const other = await rig.connect()
-    const queued = await Promise.all([rig.bus, other].map((bus, index) => serve(bus, about('registry'), One, handlers(`i${index}`))))
+    const other = await broker.connect()
+    const queued = await Promise.all([broker.bus, other].map((bus, index) => serve(bus, about('registry'), One, handlers(`i${index}`))))
     const all = await Promise.all(
-      [rig.bus, other].map((bus, index) => serve(bus, about('codex'), Everyone, handlers(`i${index}`), { everyone: true })),
+      [broker.bus, other].map((bus, index) => serve(bus, about('codex'), Everyone, handlers(`i${index}`), { everyone: true })),
     )
-    const client = await rig.connect()
+    const client = await broker.connect()
     try {
       const answers = await client.callAll(Everyone.echo, { text: '' }, 1000)
       expect(answers.map(({ name }) => name).sort()).toEqual(['i0', 'i1'])
@@ -104,8 +104,8 @@ describe('a service', () => {
   })
 
   it('stops taking requests, and lets the one in flight end', async () => {
-    const endpoints = await serve(rig.bus, about('approvals'), Other, handlers('one'))
-    const client = await rig.connect()
+    const endpoints = await serve(broker.bus, about('approvals'), Other, handlers('one'))
+    const client = await broker.connect()
     const before = slowCalls.count
     const asking = client.call(Other.slow, { ms: 300 })
     await waitFor(() => slowCalls.count > before)
@@ -118,9 +118,9 @@ describe('a service', () => {
 
 describe('a reply', () => {
   const replying = async (text: string) => {
-    const endpoints = await serve(rig.bus, about('registry'), One, handlers('one'))
+    const endpoints = await serve(broker.bus, about('registry'), One, handlers('one'))
     try {
-      return await rig.bus.callText(One.rawText, { text })
+      return await broker.bus.callText(One.rawText, { text })
     } finally {
       await endpoints.stop()
     }
@@ -151,11 +151,11 @@ describe('a reply', () => {
 
   it('of one of many that does not fit is reported and left out', async () => {
     const problems: string[] = []
-    const asker = await rig.connect('migrator', { observe: ({ message }) => problems.push(message) })
+    const asker = await broker.connect('migrator', { observe: ({ message }) => problems.push(message) })
     const reply = (name: unknown) => ({ echo: ({ text }: { text: string }) => ({ text, name }) as never })
     const endpoints = [
-      await serve(rig.bus, about('codex'), Everyone, reply('a'), { everyone: true }),
-      await serve(rig.bus, about('codex'), Everyone, reply(7), { everyone: true }),
+      await serve(broker.bus, about('codex'), Everyone, reply('a'), { everyone: true }),
+      await serve(broker.bus, about('codex'), Everyone, reply(7), { everyone: true }),
     ]
     try {
       expect(await asker.callAll(Everyone.echo, { text: 'x' }, 500)).toEqual([{ text: 'x', name: 'a' }])
@@ -169,17 +169,17 @@ describe('a reply', () => {
 
 describe('serveLane', () => {
   it('answers the verbs of one lane, and no others', async () => {
-    const endpoints = serveLane(rig.bus, 'a', OfLane, {
+    const endpoints = serveLane(broker.bus, 'a', OfLane, {
       echo: handlers('owner').echo,
       refuse: handlers('owner').refuse,
     })
     try {
-      expect(await rig.bus.call(OfLane.echo, { text: 'x' }, { laneId: 'a' })).toEqual({ text: 'x', name: 'owner' })
-      await expect(rig.bus.call(OfLane.refuse, {}, { laneId: 'a' })).rejects.toMatchObject({ code: 'lane_exists' })
-      await expect(rig.bus.call(OfLane.echo, { text: 'x' }, { laneId: 'b' })).rejects.toBeInstanceOf(NoRespondersError)
+      expect(await broker.bus.call(OfLane.echo, { text: 'x' }, { laneId: 'a' })).toEqual({ text: 'x', name: 'owner' })
+      await expect(broker.bus.call(OfLane.refuse, {}, { laneId: 'a' })).rejects.toMatchObject({ code: 'lane_exists' })
+      await expect(broker.bus.call(OfLane.echo, { text: 'x' }, { laneId: 'b' })).rejects.toBeInstanceOf(NoRespondersError)
     } finally {
       await endpoints.stop()
     }
-    await expect(rig.bus.call(OfLane.echo, { text: 'x' }, { laneId: 'a' })).rejects.toBeInstanceOf(NoRespondersError)
+    await expect(broker.bus.call(OfLane.echo, { text: 'x' }, { laneId: 'a' })).rejects.toBeInstanceOf(NoRespondersError)
   })
 })

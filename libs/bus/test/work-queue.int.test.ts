@@ -2,18 +2,18 @@ import { STREAMS, subjects } from '@codex-bridge/contracts'
 import { waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Job, type QueueConsumer, WorkQueue } from '../src/storage/work-queue.ts'
-import { type Rig, startRig } from './bus-fixture.ts'
+import { type Broker, startBroker } from './bus-fixture.ts'
 
-let rig: Rig
+let broker: Broker
 let queue: WorkQueue
 beforeAll(async () => {
-  rig = await startRig()
-  queue = new WorkQueue(rig.bus, STREAMS.jobs)
+  broker = await startBroker()
+  queue = new WorkQueue(broker.bus, STREAMS.jobs)
 })
-afterAll(() => rig.stop())
+afterAll(() => broker.stop())
 
 const left = async (subject: string) =>
-  (await rig.bus.jsm.streams.info(STREAMS.jobs, { subjects_filter: subject })).state.subjects?.[subject] ?? 0
+  (await broker.bus.jsm.streams.info(STREAMS.jobs, { subjects_filter: subject })).state.subjects?.[subject] ?? 0
 
 const consume = (name: string, handle: (job: Job) => void, more: Partial<QueueConsumer> = {}, on = queue) => {
   const ending = new AbortController()
@@ -66,7 +66,7 @@ it('a job given back comes again after the time asked for, and counts its delive
 
 it('a job in the hands of a worker that dies comes to another', async () => {
   await queue.publish(subjects.job('wh_crash'), { n: 1 }, 'crash:1')
-  const dying = await rig.connect()
+  const dying = await broker.connect()
   let taken = 0
   const stopDying = consume(
     'crash',
@@ -118,7 +118,7 @@ it('never has more in hand than maxPending', async () => {
 })
 
 it('one bad job does not end the consumer of all', async () => {
-  await rig.bus.js.publish(subjects.job('wh_bad'), new TextEncoder().encode('not json'))
+  await broker.bus.js.publish(subjects.job('wh_bad'), new TextEncoder().encode('not json'))
   await queue.publish(subjects.job('wh_bad'), { fine: true }, 'bad:2')
   const seen: string[] = []
   const stop = consume('bad', (job) => {
@@ -143,10 +143,10 @@ it('goes on after a crash of the server, and loses no job that was taken', async
   })
   await queue.publish(subject, { n: 1 }, 'outage:1')
   await waitFor(() => seen.length === 1)
-  await rig.server.kill('SIGKILL')
+  await broker.nats.kill('SIGKILL')
   const publishing = queue.publish(subject, { n: 2 }, 'outage:2')
-  await waitFor(() => !rig.bus.connected(), { describe: 'the outage to be noticed' })
-  await rig.restart()
+  await waitFor(() => !broker.bus.connected(), { describe: 'the outage to be noticed' })
+  await broker.restart()
   await publishing
   await waitFor(async () => (await left(subject)) === 0, { timeoutMs: 10_000, describe: 'an empty queue' })
   expect(new Set(seen)).toEqual(new Set([1, 2]))

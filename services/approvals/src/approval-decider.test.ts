@@ -10,6 +10,7 @@ import {
   type OpenRequest,
   type SessionState,
 } from '@codex-bridge/contracts'
+import { liveSession, openRequest } from '@codex-bridge/testkit'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type DecideRequest, decideExpiry, decideFromSession, decideResolution } from './approval-decider.ts'
@@ -19,35 +20,10 @@ const LATER = '2026-01-01T00:01:00.000Z'
 type Version = { state: ApprovalsState | undefined; seq: number }
 const NOTHING: Version = { state: undefined, seq: 0 }
 
-const open = (approvalId: string, kind: OpenRequest['kind'] = 'command'): OpenRequest => ({
-  requestId: 0,
-  approvalId,
-  kind,
-  threadId: 't',
-  turnId: 'turn-1',
-  itemId: 'item-1',
-})
-const session = (requests: OpenRequest[], incarnation = 'evt_a'): SessionState => ({
-  laneId: 'a',
-  incarnation,
-  phase: 'live',
-  epoch: 3,
-  runnerId: 'r',
-  home: null,
-  process: null,
-  codexVersion: null,
-  threadId: 't',
-  threadStored: true,
-  startedAt: null,
-  readinessMode: 'lenient',
-  readinessDeferred: false,
-  readinessReason: null,
-  activeTurn: null,
-  verifying: null,
-  requests,
-  stopReason: null,
-  commands: [],
-})
+const open = (approvalId: string, kind: OpenRequest['kind'] = 'command'): OpenRequest =>
+  openRequest(approvalId, { requestId: 0, kind, threadId: 't' })
+const session = (requests: OpenRequest[], incarnation = 'evt_a'): SessionState =>
+  liveSession({ incarnation, epoch: 3, threadId: 't', threadStored: true, requests })
 const event = (type: string, seq: number, state: SessionState, payload: Record<string, unknown> = {}): BridgeEvent => ({
   seq,
   id: `evt_${seq}`,

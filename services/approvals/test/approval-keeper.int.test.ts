@@ -1,4 +1,5 @@
-import { AggregateStore, applyTopology, type Bus, connectBus, decodeEvent, EventLog, readRange } from '@codex-bridge/bus'
+import { AggregateStore, type Bus, decodeEvent, EventLog, readRange } from '@codex-bridge/bus'
+import { type Broker, startBroker } from '@codex-bridge/bus/testing'
 import {
   type Approval,
   type ApprovalsState,
@@ -8,12 +9,12 @@ import {
   subjects,
 } from '@codex-bridge/contracts'
 import { createLogger, stampEvent } from '@codex-bridge/service-kit'
-import { type NatsServer, startNats, waitFor } from '@codex-bridge/testkit'
+import { liveSession, openRequest, waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { ApprovalService } from '../src/approval-service.ts'
 
 const logger = createLogger('test', 'test', 'silent')
-let nats: NatsServer
+let broker: Broker
 let bus: Bus
 let log: EventLog
 let lanes: AggregateStore<{ laneId: string; incarnation: string; deleted: boolean }>
@@ -22,50 +23,21 @@ let laneId: string
 let made = 0
 
 beforeAll(async () => {
-  nats = await startNats({ exclusive: true })
-  bus = await connectBus({ url: nats.url, role: 'migrator', instance: 'test' })
-  await applyTopology(bus)
+  broker = await startBroker()
+  bus = broker.bus
   log = new EventLog(bus)
   lanes = new AggregateStore(log, 'lane', stampEvent)
   sessions = new AggregateStore<SessionState>(log, 'session', stampEvent)
 })
 afterAll(async () => {
-  await bus.nc.close()
-  await nats.stop()
+  await broker.stop()
 })
 
-const session = (requests: OpenRequest[]): SessionState => ({
-  laneId,
-  incarnation: 'evt_a',
-  phase: 'live',
-  epoch: 1,
-  runnerId: 'r',
-  home: null,
-  process: null,
-  codexVersion: null,
-  threadId: 't',
-  threadStored: true,
-  startedAt: null,
-  readinessMode: 'lenient',
-  readinessDeferred: false,
-  readinessReason: null,
-  activeTurn: null,
-  verifying: null,
-  requests,
-  stopReason: null,
-  commands: [],
-})
+const session = (requests: OpenRequest[]): SessionState => liveSession({ laneId, threadId: 't', threadStored: true, requests })
 const envelope = () => ({ laneId, threadId: 't', sessionId: laneId })
 const say = async (type: string, state: SessionState, payload: Record<string, unknown> = {}) =>
   (await sessions.transact(laneId, () => ({ type, ...envelope(), payload, state }))).version.seq
-const open = (approvalId: string): OpenRequest => ({
-  requestId: 1,
-  approvalId,
-  kind: 'command',
-  threadId: 't',
-  turnId: 'turn',
-  itemId: null,
-})
+const open = (approvalId: string): OpenRequest => openRequest(approvalId, { threadId: 't', turnId: 'turn', itemId: null })
 const raise = (approvalId: string, request: Record<string, unknown> = { command: 'ls' }, others: OpenRequest[] = []) =>
   say('lane.session.request.raised', session([...others, open(approvalId)]), {
     ...open(approvalId),

@@ -1,7 +1,7 @@
-import { applyTopology, type Bus, connectBus, type Endpoints, EventLog, serve, serveLane } from '@codex-bridge/bus'
+import { type Bus, connectBus, type Endpoints, EventLog, serve, serveLane } from '@codex-bridge/bus'
 import { Approvals, BridgeError, Registry, Sessions, type StoredEvent, type Verb, type VerbGroup, Webhooks } from '@codex-bridge/contracts'
 import { createLogger, stampEvent } from '@codex-bridge/service-kit'
-import { type ApiClient, documentedApi, type NatsServer, startNats } from '@codex-bridge/testkit'
+import { type ApiClient, documentedApi } from '@codex-bridge/testkit'
 import { createApp } from '../src/app.ts'
 import { openBusGateway } from '../src/bus/bus-gateway.ts'
 import { readConfig } from '../src/config.ts'
@@ -14,20 +14,7 @@ import { sampleReply } from './schema-sample.ts'
 
 const VERSION = '0.1.0'
 
-/** A NATS server with the streams of the bridge, and a connection to it. */
-export const startBroker = async (): Promise<{ nats: NatsServer; bus: Bus; stop: () => Promise<void> }> => {
-  const nats = await startNats({ exclusive: true })
-  const bus = await connectBus({ url: nats.url, role: 'migrator', instance: 'test', timeoutMs: 2000 })
-  await applyTopology(bus)
-  return {
-    nats,
-    bus,
-    stop: async () => {
-      await bus.close()
-      await nats.stop()
-    },
-  }
-}
+export { startBroker } from '@codex-bridge/bus/testing'
 
 export type RunningGateway = {
   url: string

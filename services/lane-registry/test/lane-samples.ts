@@ -1,65 +1,17 @@
-import { type ApprovalsState, aggregateOf, type BridgeEvent, type LaneState, type SessionState } from '@codex-bridge/contracts'
+import { type ApprovalsState, aggregateOf, type BridgeEvent } from '@codex-bridge/contracts'
+import { BUILT_AT, approvalsState as buildApprovals, laneState, liveSession } from '@codex-bridge/testkit'
 
-export const NOW = '2026-01-01T00:00:00.000Z'
+export { laneState } from '@codex-bridge/testkit'
 
-export const laneState = (more: Partial<LaneState> = {}): LaneState => ({
-  laneId: 'a',
-  incarnation: 'evt_a',
-  projectId: null,
-  title: null,
-  repoRoot: null,
-  branch: null,
-  worktreePath: null,
-  threadId: null,
-  model: null,
-  readinessMode: 'lenient',
-  preferredSurface: 'any',
-  requirePreferredSurface: false,
-  surface: 'unknown',
-  acceptanceCriteria: [],
-  verificationCommands: [],
-  status: 'idle',
-  statusReason: null,
-  statusSince: NOW,
-  createdAt: NOW,
-  updatedAt: NOW,
-  deleted: false,
-  appliedSeq: 0,
-  commands: [],
-  ...more,
-})
+export const NOW = BUILT_AT
 
-export const sessionState = (more: Partial<SessionState> = {}): SessionState => ({
-  laneId: 'a',
-  incarnation: 'evt_a',
-  phase: 'live',
-  epoch: 1,
-  runnerId: 'runner-1',
-  home: '/home/dev/.codex',
-  process: null,
-  codexVersion: null,
-  threadId: null,
-  threadStored: false,
-  startedAt: NOW,
-  readinessMode: 'lenient',
-  readinessDeferred: false,
-  readinessReason: null,
-  activeTurn: null,
-  verifying: null,
-  requests: [],
-  stopReason: null,
-  commands: [],
-  ...more,
-})
+export const sessionState = liveSession
 
-export const approvalsState = (pending: number, more: Partial<ApprovalsState> = {}): ApprovalsState => ({
-  laneId: 'a',
-  incarnation: 'evt_a',
-  pending: Array.from({ length: pending }, (_, index) => ({ approvalId: `apr_${index}` }) as ApprovalsState['pending'][number]),
-  ended: [],
-  appliedSeq: 0,
-  ...more,
-})
+export const approvalsState = (pending: number, more: Partial<ApprovalsState> = {}): ApprovalsState =>
+  buildApprovals({
+    pending: Array.from({ length: pending }, (_, index) => ({ approvalId: `apr_${index}` }) as ApprovalsState['pending'][number]),
+    ...more,
+  })
 
 /** An event of a lane, with the state that fits its aggregate unless another is given. */
 export const eventOf = (type: string, seq: number, payload: Record<string, unknown> = {}, state?: object): BridgeEvent => {

@@ -1,8 +1,9 @@
-import { AggregateStore, applyTopology, type Bus, connectBus, decodeEvent, EventLog, readRange } from '@codex-bridge/bus'
+import { AggregateStore, type Bus, decodeEvent, EventLog, readRange } from '@codex-bridge/bus'
+import { startBroker } from '@codex-bridge/bus/testing'
 import { type BridgeEvent, type SessionState, subjects } from '@codex-bridge/contracts'
 import { createLogger, newCommandId, stampEvent } from '@codex-bridge/service-kit'
 import { connectStore, SnapshotStore } from '@codex-bridge/store'
-import { type NatsServer, type RedisServer, startNats, startRedis, waitFor } from '@codex-bridge/testkit'
+import { type NatsServer, type RedisServer, startRedis, waitFor } from '@codex-bridge/testkit'
 import { LaneQueries } from '../src/lanes/lane-queries.ts'
 import { LaneService } from '../src/lanes/lane-service.ts'
 import { LaneProjector } from '../src/projection/lane-projector.ts'
@@ -37,10 +38,8 @@ export type Rig = {
 }
 
 export const startRig = async (): Promise<Rig> => {
-  const [nats, redis] = await Promise.all([startNats({ exclusive: true }), startRedis({ exclusive: true })])
-  const connect = (role: 'migrator' | 'lane-registry') => connectBus({ url: nats.url, role, instance: 'test' })
-  const bus = await connect('migrator')
-  await applyTopology(bus)
+  const [broker, redis] = await Promise.all([startBroker(), startRedis({ exclusive: true })])
+  const { nats, bus } = broker
   const running = new Set<Registry>()
   return {
     nats,
@@ -49,7 +48,7 @@ export const startRig = async (): Promise<Rig> => {
     log: new EventLog(bus),
     sessions: new AggregateStore<SessionState>(new EventLog(bus), 'session', stampEvent),
     registry: async ({ startTimeoutMs = 2000 } = {}) => {
-      const own = await connect('lane-registry')
+      const own = await broker.connect('lane-registry')
       const connection = connectStore({ url: redis.url })
       const store = new SnapshotStore(connection)
       const log = new EventLog(own)
@@ -81,8 +80,7 @@ export const startRig = async (): Promise<Rig> => {
     },
     stop: async () => {
       await Promise.all([...running].map((registry) => registry.stop()))
-      await bus.nc.close()
-      await Promise.all([nats.stop(), redis.stop()])
+      await Promise.all([broker.stop(), redis.stop()])
     },
   }
 }

@@ -1,31 +1,11 @@
 import type { SessionState, StatusReason } from '@codex-bridge/contracts'
+import { BUILT_AT, sessionState } from '@codex-bridge/testkit'
 import { claimed, type RaisedRequest, type Started, started, type TurnEnd, turnRequested } from '../src/sessions/session-decider.ts'
 
-export const NOW = '2026-01-01T00:00:00.000Z'
-export const GONE: StatusReason = { code: 'runner_gone', message: 'gone' }
+export { sessionState } from '@codex-bridge/testkit'
 
-export const sessionState = (more: Partial<SessionState> = {}): SessionState => ({
-  laneId: 'a',
-  incarnation: 'evt_a',
-  phase: 'none',
-  epoch: 0,
-  runnerId: null,
-  home: null,
-  process: null,
-  codexVersion: null,
-  threadId: null,
-  threadStored: false,
-  startedAt: null,
-  readinessMode: 'lenient',
-  readinessDeferred: false,
-  readinessReason: null,
-  activeTurn: null,
-  verifying: null,
-  requests: [],
-  stopReason: null,
-  commands: [],
-  ...more,
-})
+export const NOW = BUILT_AT
+export const GONE: StatusReason = { code: 'runner_gone', message: 'gone' }
 
 export const startedFacts = (more: Partial<Started> = {}): Started => ({
   process: { host: 'h', pid: 42, startTime: 1 },

@@ -1,13 +1,14 @@
-import { AggregateStore, applyTopology, type Bus, connectBus, EventLog, OwnedAggregate, readLatest, readRange } from '@codex-bridge/bus'
+import { AggregateStore, type Bus, EventLog, OwnedAggregate, readLatest, readRange } from '@codex-bridge/bus'
+import { type Broker, startBroker } from '@codex-bridge/bus/testing'
 import { type SessionState, subjects } from '@codex-bridge/contracts'
 import { stampEvent } from '@codex-bridge/service-kit'
-import { type NatsServer, startNats, waitFor } from '@codex-bridge/testkit'
+import { waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { forwarded } from '../src/sessions/session-decider.ts'
 import { SessionStore } from '../src/sessions/session-store.ts'
 import { sessionState } from './session-builders.ts'
 
-let server: NatsServer
+let broker: Broker
 let bus: Bus
 let store: SessionStore
 let faults: unknown[]
@@ -15,13 +16,11 @@ let laneId = ''
 let lanes = 0
 
 beforeAll(async () => {
-  server = await startNats({ exclusive: true })
-  bus = await connectBus({ url: server.url, role: 'migrator', instance: 'test' })
-  await applyTopology(bus)
+  broker = await startBroker()
+  bus = broker.bus
 })
 afterAll(async () => {
-  await bus.close()
-  await server.stop()
+  await broker.stop()
 })
 beforeEach(async () => {
   lanes += 1

@@ -1,10 +1,11 @@
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { applyTopology, type Bus, connectBus, LeaseTable } from '@codex-bridge/bus'
+import { LeaseTable } from '@codex-bridge/bus'
+import { type Broker, startBroker } from '@codex-bridge/bus/testing'
 import type { BridgeEvent, LaneState, LaneWorktree, WorktreeOutcome } from '@codex-bridge/contracts'
 import { createLogger } from '@codex-bridge/service-kit'
-import { type NatsServer, startNats, TestRepository } from '@codex-bridge/testkit'
+import { TestRepository } from '@codex-bridge/testkit'
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest'
 import { GitClient } from '../src/workspace/git/git-client.ts'
 import { WorkspacePolicy } from '../src/workspace/workspace-policy.ts'
@@ -21,18 +22,14 @@ export class WorktreeFixture {
   lanes = new Map<string, LaneState>()
   /** What the scanner reports about every worktree. */
   user: string | null = null
-  #nats!: NatsServer
-  #bus!: Bus
+  #broker!: Broker
 
   async start(): Promise<void> {
-    this.#nats = await startNats({ exclusive: true })
-    this.#bus = await connectBus({ url: this.#nats.url, role: 'migrator', instance: 'test' })
-    await applyTopology(this.#bus)
+    this.#broker = await startBroker()
   }
 
   async stop(): Promise<void> {
-    await this.#bus.nc.close()
-    await this.#nats.stop()
+    await this.#broker.stop()
   }
 
   reset(): void {
@@ -47,7 +44,7 @@ export class WorktreeFixture {
     return new WorktreeService({
       git: new GitClient(timeoutMs),
       workspaces: new WorkspacePolicy(roots),
-      leases: await LeaseTable.open(this.#bus, { id: instance, instance, host: 'h', pid: 1, startTime: 1 }, () => isDead),
+      leases: await LeaseTable.open(this.#broker.bus, { id: instance, instance, host: 'h', pid: 1, startTime: 1 }, () => isDead),
       folder: where ?? join(this.folder, 'worktrees'),
       patienceMs: 20_000,
       log: { last: async (laneId) => ({ state: this.lanes.get(laneId) }) as unknown as BridgeEvent },

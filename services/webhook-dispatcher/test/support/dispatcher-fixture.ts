@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
-import { applyTopology, type Bus, connectBus, EventLog, renderServerConfig } from '@codex-bridge/bus'
+import { type Bus, EventLog, renderServerConfig } from '@codex-bridge/bus'
+import { startBroker } from '@codex-bridge/bus/testing'
 import {
   BUS_ROLES,
   type BusRole,
@@ -18,7 +19,6 @@ import {
   type ManagedProcess,
   type NatsServer,
   type ReceivedRequest,
-  startNats,
   startProcess,
   startWebhookReceiver,
   type WebhookReceiver,
@@ -70,10 +70,9 @@ export class DispatcherRig {
     const rendered = renderServerConfig({ host: '127.0.0.1', port: 4222, storeDir: data.path, passwords, version: '2.9.10' })
     // Address, name and store are the test's own; the users and their permissions are the real ones.
     const configText = rendered.replace(/^(listen|server_name):.*\n/gm, '').replace(/^jetstream \{[^}]*\}\n/m, '')
-    const nats = await startNats({ exclusive: true, ...(options.secured && { configText }) })
-    const user = options.secured ? { user: 'migrator', password: passwords.migrator } : {}
-    const bus = await connectBus({ url: nats.url, role: 'migrator', instance: 'rig', ...user })
-    await applyTopology(bus)
+    const { nats, bus } = options.secured
+      ? await startBroker({ configText }, { user: 'migrator', password: passwords.migrator })
+      : await startBroker()
     return new DispatcherRig(options, nats, bus, await startWebhookReceiver(), data)
   }
 
