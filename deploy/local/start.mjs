@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * Entry of `npm start`, `npm run demo|stop|smoke:e2e|bench`. It works in a fresh clone with only Node and npm: it brings packages and
- * build up to date, then hands over to what was built.
+ * build up to date, then runs the built entry of the mode.
  */
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -9,7 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const OLDEST_NODE = [20, 19]
 const MODES = { '--demo': 'demo', '--stop': 'stop', '--smoke': 'smoke', '--bench': 'bench' }
-/** What serves a mode: each exports `run(mode, root)`, which resolves with the exit code. */
+/** Built entries; each exports `run(mode, root)`, which resolves with the exit code. */
 const MAINS = {
   start: 'deploy/local/dist/local-main.js',
   smoke: 'deploy/smoke/dist/smoke-main.js',
@@ -33,10 +33,10 @@ const run = async () => {
   if (nodeIsTooOld()) throw new Error(`Node ${OLDEST_NODE.join('.')} or newer is needed, this is ${process.versions.node}`)
   const mode = modeOf(process.argv.slice(2))
   const main = join(root, MAINS[mode] ?? MAINS.start)
-  // A running bridge can be stopped by what it was started from, whatever state the sources are in.
+  // A running bridge can be stopped by an existing build, whatever the state of the sources.
   if (mode !== 'stop' || !existsSync(main)) await prepare()
   const { run: runMode } = await import(pathToFileURL(main).href)
-  // Handles that a failed start left open must not keep this process alive.
+  // Handles left open by a failed start must not keep this process alive.
   process.exit(await runMode(mode, root))
 }
 

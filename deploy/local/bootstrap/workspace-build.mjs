@@ -1,4 +1,4 @@
-/** Installs packages and builds sources when, and only when, they changed. */
+/** Installs packages and builds sources, each only after a change. */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
@@ -11,7 +11,7 @@ const HEARTBEAT_MS = 10_000
 
 const modifiedAt = (path) => (existsSync(path) ? statSync(path).mtimeMs : 0)
 
-/** True when node_modules was made from this package-lock.json. */
+/** True if node_modules was installed from this package-lock.json. */
 const packagesAreCurrent = (root) => {
   const stamp = join(root, 'node_modules/.codex-bridge-lock')
   const lock = readFileSync(join(root, 'package-lock.json'))
@@ -37,7 +37,7 @@ const projectsOf = (root) =>
       .filter((project) => existsSync(join(project, 'tsconfig.json'))),
   )
 
-/** Paths, times and sizes of everything a build reads: a few milliseconds instead of the seconds tsc needs to find nothing to do. */
+/** Hash of the paths, times and sizes of all sources. It takes milliseconds; tsc takes seconds to find nothing to do. */
 const fingerprintOf = (root, projects) => {
   const hash = createHash('sha256')
   const files = [join(root, 'tsconfig.base.json'), join(root, 'package.json'), ...projects.flatMap((project) => [...filesBelow(project)])]
@@ -50,7 +50,7 @@ const fingerprintOf = (root, projects) => {
 
 const buildInfo = (project) => join(project, 'dist/.tsbuildinfo')
 
-/** A stamp of another form, or cut short, stamps nothing. */
+/** Undefined for a stamp of another version or one cut short. */
 const stampOf = (stamp) => {
   try {
     return JSON.parse(readFileSync(stamp, 'utf8'))
@@ -59,14 +59,14 @@ const stampOf = (stamp) => {
   }
 }
 
-/** The stamp of the last build holds the fingerprint of its sources and the projects it built, whose output may have been removed since. */
+/** True if the last build had these sources and its output still exists. */
 const isBuilt = (stamp, fingerprint) => {
   if (!existsSync(stamp)) return false
   const built = stampOf(stamp)
   return built?.fingerprint === fingerprint && built.projects.every((project) => existsSync(buildInfo(project)))
 }
 
-/** Runs npm with its output shown; a line every ten seconds says that it still works. */
+/** Runs npm and shows its output, with a sign of life every ten seconds. */
 const npm = (root, args, what, say) =>
   new Promise((done, fail) => {
     const script = process.env.npm_execpath
@@ -81,25 +81,25 @@ const npm = (root, args, what, say) =>
     child.once('exit', (code, signal) => {
       clearInterval(heartbeat)
       if (code === 0) done()
-      else fail(new Error(`npm ${args.join(' ')} ended with ${signal ?? code}; what it printed is above`))
+      else fail(new Error(`npm ${args.join(' ')} ended with ${signal ?? code}; its output is above`))
     })
   })
 
 /**
- * A registry that lacks an optional package of some other platform makes `npm ci` refuse the whole lock file; `npm install` leaves that
- * package out and takes everything else as locked.
+ * `npm ci` refuses the whole lock file if the registry lacks an optional package of another platform. `npm install` skips that package
+ * and installs everything else as locked.
  */
 const installPackages = async (root, say) => {
   const quietly = ['--no-audit', '--no-fund', '--loglevel=error']
   try {
     await npm(root, ['ci', ...quietly], 'installing packages', say)
   } catch {
-    say('npm ci refused; trying npm install')
+    say('npm ci failed; trying npm install')
     await npm(root, ['install', '--no-save', ...quietly], 'installing packages', say)
   }
 }
 
-/** Brings node_modules and every dist folder up to date. A call that finds nothing to do takes some ten milliseconds. */
+/** Brings node_modules and every dist folder up to date. Takes about ten milliseconds if nothing has changed. */
 export const prepareWorkspace = async (root, say) => {
   const stamp = join(root, 'deploy/local/dist/.sources')
   const upToDate = () => {

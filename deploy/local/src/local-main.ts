@@ -16,7 +16,7 @@ const say = (line: string): void => void process.stderr.write(`  ${line}\n`)
 
 /** Runs one of the modes of `npm start` and its siblings; resolves with the exit code. */
 export const run = async (mode: Mode, root: string): Promise<number> => {
-  // A terminal that was closed must not end the stopping half-way.
+  // A closed terminal must not interrupt the stop half-way.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
   try {
     const settings = readSettings(root, process.env)
@@ -35,52 +35,52 @@ const stopAll = async ({ dataDir, demoDir }: LocalSettings): Promise<number> => 
   ] as const) {
     const result = await stopBridge(folder)
     if (result === 'stopped') print(`${what} with the data in ${folder} is stopped.`)
-    else if (result === 'orphans') print(`${what} with the data in ${folder} had been killed; what it had left is ended.`)
+    else if (result === 'orphans') print(`${what} with the data in ${folder} had been killed; the processes it left behind are stopped.`)
     else if (what === 'The bridge') print(`No bridge runs with the data in ${folder}.`)
   }
   return 0
 }
 
 const runUntilStopped = async (mode: 'start' | 'demo', root: string, settings: LocalSettings): Promise<number> => {
-  const request = listenForStop()
+  const signals = listenForStop()
   const startedAt = performance.now()
   const dataDir = mode === 'demo' ? settings.demoDir : settings.dataDir
-  void hurry(request, dataDir)
+  void hurry(signals, dataDir)
   try {
     const sandbox: Partial<BridgeOptions> = mode === 'demo' ? await createSandbox(root, dataDir) : {}
     const { port, host } = settings
-    const bridge = await startBridge({ dataDir, port, host, serverPorts: 'kept', say, signal: request.first, ...sandbox })
+    const bridge = await startBridge({ dataDir, port, host, serverPorts: 'kept', say, signal: signals.first, ...sandbox })
     print(banner(bridge, performance.now() - startedAt))
-    if (mode === 'demo') await guide(bridge, request)
-    await aborted(request.first)
-    say('Stopping (Ctrl-C again: at once)')
-    await bridge.stop(request.second.aborted)
+    if (mode === 'demo') await guide(bridge, signals)
+    await aborted(signals.first)
+    say('Stopping (press Ctrl-C again to stop at once)')
+    await bridge.stop(signals.second.aborted)
     say('Stopped.')
     return 0
   } catch (error) {
-    if (request.first.aborted) {
-      say('Stopped before it was up.')
+    if (signals.first.aborted) {
+      say('Stopped before the bridge was up.')
       return 0
     }
     if (error instanceof PortTakenError && mode === 'demo') throw new Error(error.message.replace('npm start', 'npm run demo'))
     throw error
   } finally {
-    request.dispose()
+    signals.dispose()
   }
 }
 
-/** The second Ctrl-C: everything of this data folder ends at once, however far starting or stopping has come. */
-const hurry = async (request: StopSignals, dataDir: string): Promise<void> => {
-  await aborted(request.second)
+/** On the second Ctrl-C everything of this data folder is killed, however far a start or stop has come. */
+const hurry = async (signals: StopSignals, dataDir: string): Promise<void> => {
+  await aborted(signals.second)
   await reapOrphans(layoutOf(dataDir).runDir, 0)
 }
 
-const guide = async (bridge: RunningBridge, request: StopSignals): Promise<void> => {
+const guide = async (bridge: RunningBridge, signals: StopSignals): Promise<void> => {
   try {
     const { laneId, approvalId, workspace } = await startDemoLane(bridge)
     print(demoGuide(bridge.baseUrl, laneId, approvalId, workspace))
   } catch (error) {
-    if (!request.first.aborted)
-      say(`The demo's lane did not come to its approval: ${error instanceof Error ? error.message : String(error)}`)
+    if (!signals.first.aborted)
+      say(`The lane of the demo did not reach its approval: ${error instanceof Error ? error.message : String(error)}`)
   }
 }

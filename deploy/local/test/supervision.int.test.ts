@@ -165,7 +165,7 @@ describe('a process that dies', () => {
     await bridge.kill('session-runner')
     await until(() => bridge.pids['session-runner'] !== undefined && bridge.pids['session-runner'] !== before)
     await bridge.ready('session-runner')
-    expect(said).toContain('session-runner ended (signal SIGKILL) — starting it again')
+    expect(said).toContain('session-runner ended (signal SIGKILL) — restarting')
   })
 
   test.each(['nats', 'redis'] as const)('%s comes back on its port', async (name) => {

@@ -19,7 +19,7 @@ const smoke = async (settings: Record<string, string>): Promise<{ code: number; 
   return { code, said: said.join('\n') }
 }
 
-/** Lanes, webhooks and threads that a bridge shows. */
+/** Ids of the lanes, webhooks and threads of a bridge. */
 const shown = async (http: ApiClient): Promise<string[]> => {
   const { lanes } = (await http.get<{ lanes: { laneId: string }[] }>('/lanes')).body
   const { webhooks } = (await http.get<{ webhooks: { id: string }[] }>('/webhooks')).body
@@ -45,14 +45,14 @@ afterEach(() => {
 })
 afterAll(() => folder?.cleanup())
 
-it('starts a bridge of its own where none runs, and runs every flow on it', { timeout: RUN_MS }, async () => {
+it('starts a bridge if none runs, and runs every flow on it', { timeout: RUN_MS }, async () => {
   const { code, said } = await smoke({ PORT: String(await freePort()) })
   expect(code, said).toBe(0)
   expect(said).not.toMatch(/^left out/m)
   expect(said).toMatch(/^ok {8}nothing is left: .*2 threads archived/m)
 })
 
-describe('on a bridge that somebody uses', () => {
+describe('on a bridge in use', () => {
   let bridge: RunningBridge
   let http: ApiClient
 
@@ -72,7 +72,7 @@ describe('on a bridge that somebody uses', () => {
     await bridge?.stop()
   })
 
-  it('passes, and leaves what it found and nothing else', { timeout: RUN_MS }, async () => {
+  it('passes, and leaves everything as it found it', { timeout: RUN_MS }, async () => {
     const before = await shown(http)
     const { code, said } = await smoke({ BASE_URL: bridge.baseUrl })
     expect(code, said).toBe(0)
@@ -82,7 +82,7 @@ describe('on a bridge that somebody uses', () => {
     expect(await shown(http)).toEqual(before)
   })
 
-  it('fails on a bridge that says of a stopped session that it runs, and takes its traces away all the same', {
+  it('fails on a bridge that reports a stopped session as running, and still cleans up', {
     timeout: RUN_MS,
   }, async () => {
     const before = await shown(http)
@@ -97,7 +97,7 @@ describe('on a bridge that somebody uses', () => {
       })
       const text = await answer.text()
       const lies = url.endsWith('/session/status') || url.endsWith('/session/stop')
-      response.statusCode = answer.status
+      response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? 'text/plain' })
       response.end(lies ? text.replace('"running":false', '"running":true') : text)
     })
     const { code, said } = await smoke({ BASE_URL: liar })
@@ -108,7 +108,7 @@ describe('on a bridge that somebody uses', () => {
   })
 })
 
-it('names what it leaves out where Codex has no login, and passes', { timeout: RUN_MS }, async () => {
+it('names what it leaves out when Codex has no login, and passes', { timeout: RUN_MS }, async () => {
   const codexHome = join(folder.path, 'no-login')
   mkdirSync(codexHome)
   const bridge = await startBridge({
@@ -135,7 +135,7 @@ it.each([
   ['text', 'Hello, this is no bridge.'],
   ['other JSON', '{"status":"ok"}'],
   ['a health report and nothing else', '{"status":"ok","services":{"gateway":{"status":"ok"}},"codex":{"appServer":"ok"}}'],
-])('fails at once on a server that answers %s', async (_what, answer) => {
+])('fails at once on a server that answers with %s', async (_what, answer) => {
   const { code, said } = await smoke({ BASE_URL: await listen((_request, response) => response.end(answer)) })
   expect(code, said).toBe(1)
   expect(said).toMatch(/^FAILED/m)

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { createTempDir } from './files/temp-dir.ts'
 import { waitFor } from './wait-for.ts'
 
-test('waitFor resolves with the first truthy value and takes errors for "not yet"', async () => {
+test('waitFor resolves with the first truthy value and treats errors as "not yet"', async () => {
   let calls = 0
   const value = await waitFor(
     () => {
@@ -19,7 +19,7 @@ test('waitFor resolves with the first truthy value and takes errors for "not yet
   expect(value).toEqual({ calls: 3 })
 })
 
-test('waitFor says what it waited for and what it saw last', async () => {
+test('waitFor reports what it waited for and what it saw last', async () => {
   await expect(waitFor(() => null, { timeoutMs: 30, describe: 'a lane' })).rejects.toThrow('waited 30 ms for a lane; last saw null')
   const failing = waitFor(() => Promise.reject(new Error('boom')), { timeoutMs: 30 })
   await expect(failing).rejects.toThrow('last saw an error: boom')
@@ -38,7 +38,7 @@ test('freePort gives a port that can be bound', async () => {
   })
 })
 
-test('a temp dir is fresh and goes with its content', () => {
+test('a temp dir is new, and removed with its content', () => {
   const first = createTempDir()
   const second = createTempDir()
   expect(first.path).not.toBe(second.path)

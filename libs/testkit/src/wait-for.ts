@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect } from 'node:util'
 
-/** What `waitFor` resolves to: the value without the forms that mean "not yet". */
+/** Result of `waitFor`: the value without the types that mean "not yet". */
 export type Settled<T> = Exclude<T, null | undefined | false | 0 | ''>
 
 export type WaitForOptions = {
@@ -23,7 +23,7 @@ const show = (value: unknown): string => {
 
 /**
  * Calls `fn` until it returns a truthy value and resolves with it. An error thrown by `fn` counts as "not yet". After
- * the timeout it rejects, saying what was seen last; a call that hangs does not outlast the timeout.
+ * the timeout it rejects with what was seen last, even if a call hangs.
  */
 export const waitFor = async <T>(fn: () => T | Promise<T>, options: WaitForOptions = {}): Promise<Settled<T>> => {
   const { timeoutMs = 5000, intervalMs = 20, describe = 'a truthy value' } = options

@@ -50,7 +50,7 @@ test('sends and parses JSON with the common headers', async () => {
   expect(typeof (await client.get('/text')).body).toBe('string')
 })
 
-test('raw sends hostile paths, hosts, origins and bodies as they are', async () => {
+test('raw sends hostile paths, hosts, origins and bodies unchanged', async () => {
   const { body } = await client.raw<{ url: string; headers: Record<string, string>; body: string }>('PATCH', '/lanes/%0d%0a/../..//x?..', {
     headers: { host: 'evil.example:1', origin: 'null', authorization: undefined },
     body: Buffer.from([0, 255, 123]),
@@ -69,7 +69,7 @@ test('a raw socket sends exact bytes and returns the reply', async () => {
   await expect(rawSocket(1, 'x')).rejects.toThrow('ECONNREFUSED')
 })
 
-test('an exchange that takes too long is ended', async () => {
+test('an exchange that takes too long is aborted', async () => {
   const silent = createServer(() => undefined)
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
   const slow = api(`http://127.0.0.1:${(silent.address() as AddressInfo).port}`)

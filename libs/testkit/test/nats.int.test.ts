@@ -80,7 +80,7 @@ test.each(['SIGKILL', 'SIGTERM', undefined] as const)('restart after %s keeps po
   expect((await readNatsInfo('127.0.0.1', server.port)).max_payload).toBe(123_456)
 })
 
-test('pause freezes it, resume lets it go on, and a paused server can be stopped', async () => {
+test('pause freezes it, resume continues it, and a paused server can be stopped', async () => {
   const server = await start()
   await server.pause()
   await expect(readNatsInfo('127.0.0.1', server.port, 150)).rejects.toThrow('no INFO')
@@ -92,7 +92,7 @@ test('pause freezes it, resume lets it go on, and a paused server can be stopped
   expect(performance.now() - stopping).toBeLessThan(4000)
 })
 
-test('a given store is used and kept, also by the next server', async () => {
+test('a given store is used, kept, and reused by the next server', async () => {
   const store = createTempDir()
   const first = await start({ storeDir: store.path })
   await ask(first.port, '$JS.API.STREAM.CREATE.T', { name: 'T', subjects: ['t.>'] })
@@ -105,19 +105,19 @@ test('a given store is used and kept, also by the next server', async () => {
   store.cleanup()
 })
 
-test('config text can demand users, and a wrong one is told with the server’s words', async () => {
+test('config text can require users, and an invalid one is reported with the server’s message', async () => {
   const server = await start({ configText: 'authorization { user: a, password: b }' })
   expect(await ask(server.port, 'x')).toEqual({ refused: "'Authorization Violation'" })
   expect(await ask(server.port, '$JS.API.INFO', {}, { user: 'a', pass: 'b' })).toMatchObject({ limits: {} })
   await expect(start({ configText: 'no_such_field: 1' })).rejects.toThrow(/unknown field "no_such_field"/)
 })
 
-test('several start at once on ports of their own', async () => {
+test('several start at once, each on its own port', async () => {
   const servers = await Promise.all([start(), start(), start()])
   expect(new Set(servers.map(({ port }) => port)).size).toBe(3)
 })
 
-test('a server given by URL is used when it can serve, and cannot be harmed', async () => {
+test('a server given by URL is used when suitable, and cannot be harmed', async () => {
   const owner = await start()
   vi.stubEnv('BRIDGE_TEST_NATS_URL', owner.url)
   const given = await startNats()
@@ -142,7 +142,7 @@ test('a container engine that does not answer costs seconds, then the local bina
   deaf.close()
 }, 20_000)
 
-test('without engine and binary the error says the one command to type', async () => {
+test('without engine and binary the error names the command to type', async () => {
   vi.resetModules()
   vi.doMock('../src/servers/container-host.ts', () => ({ startContainerHost: () => Promise.reject(new Error('no engine')) }))
   vi.doMock('@codex-bridge/platform', async (importOriginal) => ({
@@ -159,7 +159,7 @@ test('without engine and binary the error says the one command to type', async (
   expect(installCommand('redis-server', 'redis:7-alpine', 6379)).toMatch(/redis/)
 })
 
-test('a foreign server on the port is not taken for our own', async () => {
+test('a foreign server on the port is not mistaken for our own', async () => {
   const foreign = await start()
   await expect(start({ port: foreign.port })).rejects.toThrow(/address already in use/)
   const speaker = createServer((socket) => socket.end('220 hello\r\n'))

@@ -53,7 +53,7 @@ test('is ready by its output and ends on SIGTERM', async () => {
   expect(await child.stop()).toEqual({ code: null, signal: 'SIGTERM' })
 })
 
-test('a probe decides, its errors are "not yet"; what is not ready in time is killed and explained', async () => {
+test('a probe decides, its errors mean "not yet"; a process not ready in time is killed and reported', async () => {
   let probes = 0
   keep(
     await startProcess(
@@ -81,13 +81,13 @@ test('a probe decides, its errors are "not yet"; what is not ready in time is ki
   expect(() => process.kill(pid, 0)).toThrow('ESRCH')
 })
 
-test('an early end and an unknown command are told at once', async () => {
+test('an early exit and an unknown command are reported at once', async () => {
   const early = startProcess(node(`console.error('bad config'); process.exit(3)`, { readyWhen: () => false }))
   await expect(early).rejects.toThrow(/child ended before it was ready \(code 3, signal null\)\nbad config/)
   await expect(spawnProcess({ command: 'no-such-binary-here' })).rejects.toThrow('was not found on PATH')
 })
 
-test('one that ignores SIGTERM, or is stopped, is ended after the grace time, with its group', async () => {
+test('a process that ignores SIGTERM, or is stopped, is killed after the grace time with its group', async () => {
   const script = `
     const { spawn } = require('node:child_process');
     process.on('SIGTERM', () => 0);
@@ -103,7 +103,7 @@ test('one that ignores SIGTERM, or is stopped, is ended after the grace time, wi
   })
 })
 
-test('output is bounded to the newest and stdin may be used', async () => {
+test('only the newest output is kept, and stdin can be used', async () => {
   const child = keep(
     await startProcess(
       node(`process.stdin.on('data', () => { process.stdout.write('y'.repeat(5000) + 'END'); })`, {
@@ -153,7 +153,7 @@ test.runIf(onLinux).each(['throw', 'exit', 'SIGINT', 'SIGTERM', 'SIGKILL'])('no 
   rmSync(scratch, { recursive: true, force: true })
 })
 
-test.runIf(onLinux)('processes are found by command line and environment, zombies and ourselves left out', async () => {
+test.runIf(onLinux)('processes are found by command line and environment, except zombies and this process', async () => {
   const home = tempDir()
   const fake = join(home, 'codex (1)')
   writeFileSync(fake, '#!/bin/sh\nwhile :; do sleep 1; done\n')

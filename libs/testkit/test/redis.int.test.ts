@@ -34,7 +34,7 @@ test.each(['SIGKILL', 'SIGTERM', undefined] as const)('restart after %s keeps po
   expect(existsSync(server.dataDir ?? '/')).toBe(false)
 })
 
-test('flush empties it; without the append-only file a crash does too', async () => {
+test('flush empties it, and so does a crash without the append-only file', async () => {
   const server = await start({ appendOnly: false })
   await server.command('SET', 'a', '1')
   await server.flush()
@@ -45,7 +45,7 @@ test('flush empties it; without the append-only file a crash does too', async ()
   expect(await server.command('GET', 'a')).toBeNull()
 })
 
-test('a password is demanded and part of the URL', async () => {
+test('a password is required and part of the URL', async () => {
   const server = await start({ password: 'p/w@d' })
   expect(new URL(server.url).password).toBe('p%2Fw%40d')
   expect(await server.command('PING')).toBe('PONG')

@@ -63,7 +63,7 @@ test('collects events in order, whatever the chunks, and counts comments', async
   client.assertContiguous()
 })
 
-test('is cut anywhere and resumes with Last-Event-ID, losing and repeating nothing', async () => {
+test('resumes with Last-Event-ID after a cut anywhere, without loss or repetition', async () => {
   const total = 400
   answer = (request, response) => {
     open(response).write('retry: 5\n\n')
@@ -127,7 +127,7 @@ test.each([
   expect(lastEventIds).toHaveLength(1)
 })
 
-test('a waiter learns at once of a refusal at reconnect', async () => {
+test('a refusal at reconnect rejects waiters at once', async () => {
   answer = (_request, response) => {
     if (lastEventIds.length === 1) {
       open(response).end(frame(1))
@@ -162,7 +162,7 @@ test('a stalled client makes the server feel back-pressure', async () => {
   await waitFor(() => client.events.length === written, { describe: 'everything written' })
 })
 
-test('errors of waiting name the state and the last events', async () => {
+test('timeouts name the state and the last events', async () => {
   answer = (_request, response) => open(response).write(frame(3))
   const client = await connect()
   await client.until('tick')

@@ -33,7 +33,7 @@ test('logs the exact request and answers ok without a script', async () => {
   await waitFor(() => request?.outcome === 'answered', { describe: 'the end of the answer' })
 })
 
-test('a list is used up per path, then ok; one behaviour stays; a choice sees the number', async () => {
+test('a list is used once per path, then ok; a behaviour stays; a choice sees the number', async () => {
   receiver.on('/list', [status(503, { 'retry-after': '2' }), status(410)])
   receiver.on('/always', status(500, {}, 'no'))
   receiver.on('/choice', { choose: (_request, nth) => (nth % 2 === 0 ? status(429) : ok) })
@@ -55,14 +55,14 @@ test('a list is used up per path, then ok; one behaviour stays; a choice sees th
   expect(new Set(receiver.requests.map((request) => request.connection))).toEqual(new Set([0]))
 })
 
-test('a reset and an end after the headers are errors at the sender', async () => {
+test('a reset and a close after the headers are errors for the sender', async () => {
   receiver.on('/reset', reset).on('/half', closeAfterHeaders())
   await expect(client.post('/reset', {})).rejects.toMatchObject({ code: 'ECONNRESET' })
   await expect(client.post('/half', {})).rejects.toThrow('aborted')
   expect(receiver.requests.map((request) => request.outcome)).toEqual(['broken', 'broken'])
 })
 
-test('hang and drip last until the sender gives up, which is seen', async () => {
+test('hang and drip last until the sender gives up, which is recorded', async () => {
   receiver.on('/hang', hang).on('/drip', drip({ intervalMs: 10 }))
   await expect(client.raw('POST', '/hang', { timeoutMs: 80 })).rejects.toThrow()
   const sentAt = performance.now()
@@ -75,7 +75,7 @@ test('hang and drip last until the sender gives up, which is seen', async () => 
   expect(endedAt - sentAt).toBeGreaterThan(115)
 })
 
-test('delay, a finite drip, a huge body and a redirect arrive as told', async () => {
+test('delay, a finite drip, a huge body and a redirect arrive as scripted', async () => {
   receiver
     .on('/delay', delay(60, status(202)))
     .on('/drip', drip({ bytes: 3, intervalMs: 2 }))
@@ -100,7 +100,7 @@ test('a huge body waits for a sender that does not read', async () => {
   await waitFor(() => request?.outcome === 'abandoned', { describe: 'the receiver to stop' })
 })
 
-test('waiting counts what matches and says what came instead', async () => {
+test('waiting counts matching requests and reports what came instead', async () => {
   const waiting = receiver.waitForRequests(2, (request) => request.path === '/b')
   await Promise.all([client.post('/a', {}), client.post('/b', { n: 1 }), client.post('/b', { n: 2 })])
   expect((await waiting).map((request) => request.path)).toEqual(['/b', '/b'])
@@ -110,7 +110,7 @@ test('waiting counts what matches and says what came instead', async () => {
   expect(receiver.peakInFlight).toBeGreaterThanOrEqual(1)
 })
 
-test('close ends hanging senders, and the endpoint can come back on its port', async () => {
+test('close disconnects hanging senders, and the endpoint can be reopened on its port', async () => {
   receiver.on('/hang', hang)
   const hanging = client.post('/hang', {}).catch((error: NodeJS.ErrnoException) => error.code)
   await receiver.waitForRequests(1)

@@ -64,7 +64,7 @@ test.each(VICTIMS)(
     const results = await Promise.all(next)
     const readyMs = await ready
     expect(fixture.bridge.pids[victim]).not.toBe(pid)
-    expect(fixture.said).toContain(`${victim} ended (signal SIGKILL) — starting it again`)
+    expect(fixture.said).toContain(`${victim} ended (signal SIGKILL) — restarting`)
 
     await fixture.bridge.healthy()
     const { events, repeated } = await expectNothingLost(lanes, observers, seen)

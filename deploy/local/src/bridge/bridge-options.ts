@@ -5,40 +5,40 @@ import type { Health } from './health.ts'
 import type { ServiceName } from './service-env.ts'
 
 export type BridgeOptions = {
-  /** Everything that survives a restart; one bridge at a time. */
+  /** Folder for everything that survives a restart. One bridge per folder at a time. */
   dataDir: string
-  /** Of the gateway; 0 (the default) chooses a free one. */
+  /** Port of the gateway. Default 0: a free one. */
   port?: number
   /** Default 127.0.0.1. */
   host?: string
-  /** `kept`: the ports of NATS and Redis are 4222 and 6379, or the next free ones, and stay over restarts. Default `any`. */
+  /** `kept`: NATS and Redis listen on 4222 and 6379, or the next free ports, and keep them over restarts. Default `any`. */
   serverPorts?: 'kept' | 'any'
-  /** What services inherit from, and where NATS_URL and REDIS_URL are looked up. Default `process.env`. */
+  /** Source of inherited variables, NATS_URL and REDIS_URL. Default `process.env`. */
   env?: NodeJS.ProcessEnv
-  /** Laid over the environment of single services. */
+  /** Additional variables of single services. */
   serviceEnv?: Partial<Record<ServiceName, Record<string, string>>>
   /** CODEX_HOME of the session-runner; default as in the environment. */
   codexHome?: string
-  /** Default: found on PATH, or installed. */
+  /** Default: looked up on PATH, or installed. */
   natsBinary?: string
   redisBinary?: string
-  /** Whether a process that dies is started again. Default true. */
+  /** Restart processes that end. Default true. */
   restart?: boolean
   /** Default all. */
   services?: readonly ServiceName[]
-  /** How many processes of a service. Default one of each. */
+  /** Number of processes of a service. Default: one of each. */
   replicas?: Replicas
-  /** Entry file of a service; default the built one. For tests of the supervision itself. */
+  /** Entry file of a service, for tests of the supervision. Default: the built one. */
   entryOf?: (service: ServiceName) => string
-  /** Processes that are started before the services and supervised like them: the demo's model. */
+  /** Processes that are started before the services and supervised like them, such as the model of the demo. */
   companions?: readonly ChildSpec[]
-  /** How long the services together may take until they are healthy. Default 60 seconds. */
+  /** Time for all services to become healthy. Default 60 seconds. */
   healthyTimeoutMs?: number
-  /** Nothing is told about progress and problems. Default false. */
+  /** Report no progress or problems. Default false. */
   quiet?: boolean
-  /** Where lines for a person go. Default stderr. */
+  /** Receives progress and problems for the operator. Default: stderr. */
   say?: (line: string) => void
-  /** Ends a start that is under way; it rejects, and leaves nothing. */
+  /** Aborts a start in progress; `startBridge` then rejects and leaves nothing running. */
   signal?: AbortSignal
 }
 
@@ -59,26 +59,26 @@ export type RunningBridge = {
   readonly redisUrl: string
   readonly dataDir: string
   readonly logDir: string
-  /** Undefined: Codex's own default. */
+  /** Undefined: Codex's default. */
   readonly codexHome: string | undefined
-  /** What `GET /health` said when the start was over; undefined without a gateway. */
+  /** Answer of `GET /health` at the end of the start; undefined without a gateway. */
   readonly health: Health | undefined
-  /** Processes that run now; a name is absent while its process is down, or when it is not run by this bridge. */
+  /** Running processes. A name is absent while its process is down, or if this bridge does not run it. */
   readonly pids: Partial<Record<ProcessName, number>>
   /** Login of a role on NATS. */
   credentials(role: BusRole): BusCredential
-  /** Signals one process, as an outside killer would. For a signal that ends it, resolves at its end. */
+  /** Signals one process, as an outside killer would. For a signal that ends it, resolves once it has ended. */
   kill(name: ProcessName, signal?: NodeJS.Signals): Promise<void>
   /** Resolves when the current process of this name is ready. */
   ready(name: ProcessName): Promise<void>
-  /** Ends one process and leaves it ended. */
+  /** Stops one process and keeps it stopped. */
   stopProcess(name: ProcessName): Promise<void>
-  /** Starts one that was ended so. */
+  /** Starts a process stopped by `stopProcess`. */
   startProcess(name: ProcessName): Promise<void>
-  /** What a process has printed since its log was rotated last. */
+  /** Output of a process since the last rotation of its log. */
   logs(name: ProcessName): string
   /** Resolves when every service answers through the gateway. */
   healthy(timeoutMs?: number): Promise<Health>
-  /** Ends everything, in reverse order, and gives the data folder back. With `now` without grace. */
+  /** Stops everything in reverse order and releases the data folder. `now` skips the grace time. */
   stop(now?: boolean): Promise<void>
 }

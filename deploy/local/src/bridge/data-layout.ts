@@ -1,10 +1,10 @@
 import { chmodSync, mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
-/** Where a bridge keeps what: one folder holds everything that survives a restart. */
+/** Paths in the data folder, which holds everything that survives a restart. */
 export type DataLayout = {
   dataDir: string
-  /** Lock and process identities: exists only while something runs. */
+  /** Lock and process identities, present only while something runs. */
   runDir: string
   lockFile: string
   logDir: string
@@ -34,7 +34,7 @@ export const layoutOf = (folder: string): DataLayout => {
   }
 }
 
-/** Makes the folders. Only this user may look inside: events carry prompts and results. */
+/** Creates the folders, readable by this user alone: events carry prompts and results. */
 export const createLayout = (layout: DataLayout): void => {
   mkdirSync(layout.dataDir, { recursive: true, mode: 0o700 })
   for (const folder of [layout.runDir, layout.logDir, layout.natsDir, layout.redisDir]) {

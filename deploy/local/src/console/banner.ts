@@ -14,7 +14,7 @@ const codexLine = (bridge: RunningBridge): string => {
   return `${codex.version}, ${CODEX_LOGIN[codex.login ?? 'unknown'] ?? codex.login}${home ? ` (home ${home})` : ''}`
 }
 
-/** What an operator needs to know once the bridge is up. */
+/** Summary for the operator once the bridge is up. */
 export const banner = (bridge: RunningBridge, startedInMs: number): string => {
   const { baseUrl, health } = bridge
   const rows = [
@@ -35,7 +35,7 @@ export const banner = (bridge: RunningBridge, startedInMs: number): string => {
     ...rows.map(([name, value]) => `  ${name?.padEnd(8)} ${value}`),
     ...(problems.length > 0 ? ['', ...problems] : []),
     '',
-    'Ctrl-C stops it.',
+    'Ctrl-C stops the bridge.',
     '',
   ].join('\n')
 }

@@ -1,4 +1,4 @@
-/** Declares streams and buckets, then ends: the one-shot job of a container deployment. */
+/** Declares streams and buckets and exits: the one-shot job of a container deployment. */
 import { configOrExit } from '@codex-bridge/service-kit'
 import { declareTopology } from '../servers/declare-topology.ts'
 import { TopologyEnvironment } from './topology-settings.ts'

@@ -90,14 +90,14 @@ export const startDemoLane = async (bridge: RunningBridge): Promise<{ laneId: st
   }
 }
 
-/** The three lines to type. */
+/** The three commands to type. */
 export const demoGuide = (baseUrl: string, laneId: string, approvalId: string, workspace: string): string => `
-Lane ${laneId} waits for you: Codex wants to run a command outside its sandbox. In another terminal:
+Lane ${laneId} waits for your approval: Codex wants to run a command outside its sandbox. In another terminal:
 
-  1. See what it asks for
+  1. Read the request
      curl -s ${baseUrl}/lanes/${laneId}/approvals
 
-  2. Watch every event of the bridge (leave it running)
+  2. Follow all events of the bridge (leave it running)
      curl -sN ${baseUrl}/events/stream
 
   3. Approve it; ${join(workspace, 'approved.txt')} appears

@@ -2,16 +2,16 @@ import { execFile } from 'node:child_process'
 import { findExecutable } from '@codex-bridge/platform'
 import { installLine, installServers, packageManager, type Server } from './system-packages.ts'
 
-/** Names under which the servers are looked for, the preferred first. Valkey is the Redis of some distributions. */
+/** Names of the server binaries, in order of preference. Some distributions ship Valkey as Redis. */
 const NAMES: Record<Server, string[]> = { nats: ['nats-server'], redis: ['redis-server', 'valkey-server'] }
 const VERSION_TIMEOUT_MS = 5000
 
-/** Paths of the servers that were asked for. */
+/** Paths by server. */
 export type Binaries = Partial<Record<Server, string>>
 
 const find = (server: Server): string | undefined => NAMES[server].map((name) => findExecutable(name)).find((path) => path !== undefined)
 
-/** What is missing and the one command to type. */
+/** Names what is missing and the one command to type. */
 const missingMessage = (missing: Server[]): string => {
   const names = missing.map((server) => NAMES[server][0]).join(', ')
   const manager = packageManager()
@@ -19,12 +19,12 @@ const missingMessage = (missing: Server[]): string => {
     ? `Install with:\n\n    ${installLine(manager, missing)}\n`
     : 'Install from https://nats.io/download and https://redis.io/docs/latest/operate/oss_and_stack/install.\n'
   return `Not found on PATH: ${names}. ${advice}
-Or give running servers: NATS_URL=nats://host:4222 REDIS_URL=redis://host:6379 npm start`
+Or use running servers: NATS_URL=nats://host:4222 REDIS_URL=redis://host:6379 npm start`
 }
 
 /**
- * Paths of nats-server and redis-server: from PATH, else after installing them with the system's package manager where that needs
- * no password and BRIDGE_NO_INSTALL is not 1.
+ * Finds nats-server and redis-server on PATH. Missing ones are installed with the system's package manager if that needs no password
+ * and BRIDGE_NO_INSTALL is not 1.
  * @throws Error that names the one command to type
  */
 export const findServers = async (wanted: Server[], say: (line: string) => void): Promise<Binaries> => {
@@ -45,6 +45,6 @@ export const readServerVersion = (path: string): Promise<string> =>
     execFile(path, ['--version'], { encoding: 'utf8', timeout: VERSION_TIMEOUT_MS }, (error, stdout) => {
       const version = /v=?(\d+\.\d+\.\d+\S*)/.exec(stdout)?.[1]
       if (version) resolve(version)
-      else reject(new Error(`${path} --version tells no version`, { cause: error ?? undefined }))
+      else reject(new Error(`${path} --version prints no version`, { cause: error ?? undefined }))
     })
   })

@@ -6,7 +6,7 @@ import type { ChildSpec } from '../supervision/child-spec.ts'
 const READY_TIMEOUT_MS = 60_000
 const GRACE_MS = 10_000
 
-/** Redis holds a read model only: losing its last second costs a replay of the event log, not data. */
+/** Redis holds only a read model: losing the last second costs a replay of the event log, not data. */
 const configText = (dataDir: string, port: number, password: string): string => `bind 127.0.0.1
 port ${port}
 protected-mode yes

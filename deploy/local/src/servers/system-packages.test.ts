@@ -7,7 +7,7 @@ test.each([
   ['apt-get', 'sudo apt-get install -y --no-install-recommends nats-server redis-server'],
   ['dnf', 'sudo dnf install -y nats-server redis'],
   ['brew', 'brew install nats-server redis'],
-])('with %s one types %s', (name, line) => {
+])('the install command of %s is %s', (name, line) => {
   const manager = systemWith(name)
   expect(manager && installLine(manager, ['nats', 'redis'])).toBe(line)
 })

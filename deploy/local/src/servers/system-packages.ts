@@ -3,7 +3,7 @@ import { findExecutable } from '@codex-bridge/platform'
 
 export type Server = 'nats' | 'redis'
 
-/** A system's package manager: how it is called to install, and what it calls the two servers. */
+/** A package manager: its install commands, and its names of the two servers. */
 export type PackageManager = {
   name: string
   packages: Record<Server, string>
@@ -52,7 +52,7 @@ const MANAGERS: PackageManager[] = [
 export const packageManager = (find: (name: string) => string | undefined = findExecutable): PackageManager | undefined =>
   MANAGERS.find((manager) => find(manager.name) !== undefined)
 
-/** What a person would type to install the servers. */
+/** The command a person would type to install the servers. */
 export const installLine = (manager: PackageManager, servers: Server[]): string =>
   manager
     .commands(servers.map((server) => manager.packages[server]))
@@ -60,7 +60,7 @@ export const installLine = (manager: PackageManager, servers: Server[]): string 
     .map((command) => [...(manager.needsRoot ? ['sudo'] : []), ...command.filter((word) => word !== '-qq')].join(' '))
     .join(' && ')
 
-/** How commands are prefixed to run with the needed rights; undefined when that would take a password. */
+/** Prefix that gives a command the rights it needs; undefined if that would take a password. */
 const rightsPrefix = (manager: PackageManager): string[] | undefined => {
   if (!manager.needsRoot || process.getuid?.() === 0) return []
   const sudo = findExecutable('sudo')
@@ -71,7 +71,7 @@ const run = (command: string[]): Promise<void> =>
   new Promise((resolve, reject) => {
     const [file = '', ...args] = command
     const child = spawn(file, args, {
-      // Standard output belongs to what the bridge itself reports.
+      // Standard output is reserved for the bridge's own report.
       stdio: ['ignore', process.stderr, process.stderr],
       env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', HOMEBREW_NO_AUTO_UPDATE: '1' },
     })
@@ -83,8 +83,8 @@ const run = (command: string[]): Promise<void> =>
   })
 
 /**
- * Installs servers with the system's package manager, where that needs no password.
- * @returns false when it may not or cannot; nothing was changed then
+ * Installs servers with the system's package manager if that needs no password.
+ * @returns false if it is not allowed or not possible; nothing was changed then
  * @throws Error when the package manager failed
  */
 export const installServers = async (manager: PackageManager, servers: Server[], say: (line: string) => void): Promise<boolean> => {
@@ -97,7 +97,7 @@ export const installServers = async (manager: PackageManager, servers: Server[],
     await run(line)
   }
   if (manager.name === 'apt-get') {
-    say('Debian may have started its own instances of these servers. The bridge runs its own beside them, on other ports and data.')
+    say('Debian may have started its own instances of these servers. The bridge runs separate ones, with other ports and data.')
   }
   return true
 }

@@ -1,26 +1,26 @@
-/** How a supervised process is started, recognised as ready, and stopped. */
+/** How a supervised process is started, recognised as ready and stopped. */
 export type ChildSpec = {
   name: string
   command: string
   args: string[]
-  /** The whole environment of the process: nothing is inherited. */
+  /** The complete environment; nothing is inherited. */
   env: Record<string, string>
   cwd?: string
-  /** Holds for the line of its own output by which it says that it works: no other process on its port can be mistaken for it. */
+  /** True for the line of its own output that reports readiness, so another process on its port cannot be mistaken for it. */
   isReady: (line: string) => boolean
   readyTimeoutMs: number
-  /** Between SIGTERM and SIGKILL. */
+  /** Time between SIGTERM and SIGKILL. */
   graceMs: number
-  /** How often it may end before its first ready until starting it counts as failed. */
+  /** Number of runs that may end before the first readiness; then the start has failed. */
   attempts: number
 }
 
 export type ChildExit = { code: number | null; signal: NodeJS.Signals | null; problem?: string }
 
-/** An end in words. */
+/** Describes an exit. */
 export const exitWords = ({ code, signal, problem }: ChildExit): string => problem ?? (signal ? `signal ${signal}` : `code ${code}`)
 
-/** A process that should run could not be started; `evidence` are its last words. */
+/** A process could not be started; `evidence` is its last output. */
 export class ChildStartError extends Error {
   override readonly name = 'ChildStartError'
   readonly child: string

@@ -1,10 +1,10 @@
 import { closeSync, existsSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs'
 
 const MAX_BYTES = 20 * 1024 * 1024
-/** `<name>.log.1` is the newest of the older ones. */
+/** Rotated files; `<name>.log.1` is the newest. */
 const OLDER_KEPT = 3
 
-/** Output of one child. Written synchronously: what a child said last is on disk also when this process is killed. */
+/** Output of one child. Written synchronously, so that the last output is on disk even if this process is killed. */
 export class LogFile {
   readonly path: string
   readonly #maxBytes: number
@@ -18,7 +18,7 @@ export class LogFile {
     this.#file = openSync(path, 'a', 0o600)
   }
 
-  /** Does nothing once closed: a process may speak while it is being ended. */
+  /** Does nothing once closed: a process may still write while it is being stopped. */
   write(chunk: string | Buffer): void {
     if (this.#file === undefined) return
     this.#bytes += writeSync(this.#file, typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
@@ -29,7 +29,7 @@ export class LogFile {
     this.#bytes = 0
   }
 
-  /** What was written since the last rotation. */
+  /** Output since the last rotation. */
   text(): string {
     return readFileSync(this.path, 'utf8')
   }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { explanation, isReadyLine, readableProblem } from './log-line.ts'
 
-test('only the entry that says ready is the ready line', () => {
+test('only the log entry `ready` is the ready line', () => {
   expect(isReadyLine('{"level":"info","msg":"ready"}')).toBe(true)
   expect(isReadyLine('{"level":"info","msg":"not ready"}')).toBe(false)
   expect(isReadyLine('ready')).toBe(false)
@@ -23,7 +23,7 @@ test('long lines are cut', () => {
   expect(readableProblem(`{"level":"error","msg":"${'x'.repeat(1000)}"}`)?.length).toBeLessThan(320)
 })
 
-test('an end is explained by the problems told last, else by the last words', () => {
+test('an exit is explained by the last problems, else by the last output', () => {
   expect(explanation('{"level":"info","msg":"a"}\n{"level":"fatal","msg":"b"}\n{"level":"info","msg":"c"}\n')).toEqual(['fatal: b'])
   expect(explanation('one\ntwo\n\n', 1)).toEqual(['two'])
 })

@@ -1,12 +1,12 @@
-/** Longest text shown on the console for one line; the whole is in the log file. */
+/** Maximum length of one line on the console; the log file has it in full. */
 const SHOWN_CHARACTERS = 300
 const SHOWN_LEVELS = ['warn', 'error', 'fatal']
-/** nats-server marks its levels in brackets; redis-server marks warnings with ` # `, too many of them harmless to show. */
+/** nats-server marks levels in brackets. redis-server marks warnings with ` # `, but most of them are harmless. */
 const NATS_PROBLEM = /\[(ERR|FTL)\]\s+(.*)$/
 
 type Entry = { level?: unknown; msg?: unknown; kind?: unknown; message?: unknown; err?: { message?: unknown }; code?: unknown }
 
-/** Most entries are of no interest here; reading them all would cost as much as the requests they tell of. */
+/** Only these entries are parsed; parsing all would cost as much as the requests they report. */
 const INTERESTING = /"msg":"ready"|"level":"(?:warn|error|fatal)"/
 
 const entryOf = (line: string): Entry | undefined => {
@@ -20,10 +20,10 @@ const entryOf = (line: string): Entry | undefined => {
 
 const cut = (text: string): string => (text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text)
 
-/** True for the line by which a service says that it works. */
+/** True for the line with which a service reports that it is ready. */
 export const isReadyLine = (line: string): boolean => entryOf(line)?.msg === 'ready'
 
-/** A child's log line as a person should see it; undefined for what need not be seen. Text that is no log entry is an unexpected cry. */
+/** A problem in a child's log line, for the console; undefined for any other line. */
 export const readableProblem = (line: string): string | undefined => {
   const entry = entryOf(line)
   if (entry) {
@@ -37,7 +37,7 @@ export const readableProblem = (line: string): string | undefined => {
   return problem ? cut(`error: ${problem[2]}`) : undefined
 }
 
-/** The last lines that explain why a child ended, for a message about it. */
+/** The last lines that explain why a child ended. */
 export const explanation = (text: string, lines = 6): string[] => {
   const all = text.split('\n').filter((line) => line.trim() !== '')
   const problems = all.map(readableProblem).filter((line) => line !== undefined)

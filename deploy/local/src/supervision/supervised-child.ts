@@ -9,7 +9,7 @@ import { nextRestart, noRestarts } from './restart-schedule.ts'
 
 export type ChildContext = { layout: DataLayout; restart: boolean; say: (line: string) => void }
 
-/** The same complaint is shown once in this time: an outage of NATS makes every service repeat itself. */
+/** A problem is shown again only after this time: during an outage of NATS every service repeats itself. */
 const SAME_PROBLEM_MS = 10_000
 const RECENT_LINES = 50
 const ENDING_SIGNALS: readonly NodeJS.Signals[] = ['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGABRT']
@@ -23,12 +23,12 @@ const latch = (): Latch => {
     open = resolve
     fail = reject
   })
-  // The failure is for whoever waits; without a waiter it is told by the log.
+  // A failure without a waiter is in the log.
   promise.catch(() => undefined)
   return { promise, open, fail }
 }
 
-/** A process that is kept running: started again, with growing delays, whenever it ends without having been told to. */
+/** A process that is kept running: whenever it ends unasked it is restarted, with growing delays. */
 export class SupervisedChild {
   readonly spec: ChildSpec
   readonly log: LogFile
@@ -55,7 +55,7 @@ export class SupervisedChild {
 
   /**
    * Starts it and waits until it is ready.
-   * @throws ChildStartError with its last words
+   * @throws ChildStartError with its last output
    */
   async start(): Promise<void> {
     if (this.#wanted) return this.#ready.promise
@@ -81,19 +81,19 @@ export class SupervisedChild {
     return this.#ready.promise
   }
 
-  /** Signals the process alone; its end counts as an accident, so it is started again. Resolves at its end where the signal means one. */
+  /** Signals the process alone. If that ends it, it is restarted. For a signal that ends it, resolves once it has ended. */
   async signal(signal: NodeJS.Signals): Promise<void> {
     const run = this.#run
     if (run?.signal(signal) && ENDING_SIGNALS.includes(signal)) await run.exited
   }
 
-  /** From now on its end is not followed by a new start. */
+  /** From now on it is not restarted. */
   retire(): void {
     this.#wanted = false
     this.#pause.abort()
   }
 
-  /** Ends it for good (until the next start). With `now` without grace; a second call may cut the first one's grace short. */
+  /** Stops it until the next `start`. `now` skips the grace time, also that of an earlier call. */
   async stop(now = false): Promise<void> {
     this.retire()
     this.#ready.fail(new ChildStartError(this.spec.name, 'was stopped', []))
@@ -116,7 +116,7 @@ export class SupervisedChild {
       state = next.state
       ends += 1
       if (this.#giveUp(exit, ends)) return
-      this.#context.say(`${this.spec.name} ended (${exitWords(exit)}) — starting it again${delayWords(next.delayMs)}`)
+      this.#context.say(`${this.spec.name} ended (${exitWords(exit)}) — restarting${delayWords(next.delayMs)}`)
       this.#ready = this.#everReady ? latch() : this.#ready
       await sleep(next.delayMs, undefined, { signal: this.#pause.signal }).catch(() => undefined)
     }
@@ -125,7 +125,7 @@ export class SupervisedChild {
   #giveUp(exit: ChildExit, ends: number): boolean {
     const never = !this.#everReady
     if (never && (ends >= this.spec.attempts || !this.#context.restart)) {
-      this.#fail(`could not be started, it ended (${exitWords(exit)})`)
+      this.#fail(`could not be started: it ended (${exitWords(exit)})`)
       return true
     }
     if (this.#context.restart) return false

@@ -1,7 +1,7 @@
 import type { ChildSpec } from './child-spec.ts'
 import { type ChildContext, SupervisedChild } from './supervised-child.ts'
 
-/** The processes of one bridge, in the order in which they were started. */
+/** The processes of one bridge, in start order. */
 export class Supervisor {
   readonly #context: ChildContext
   readonly #children = new Map<string, SupervisedChild>()
@@ -12,8 +12,8 @@ export class Supervisor {
   }
 
   /**
-   * Starts a process, waits until it is ready, and keeps it running from then on.
-   * @throws ChildStartError when it could not be started; nothing of it is left then
+   * Starts a process, waits until it is ready, and keeps it running.
+   * @throws ChildStartError when it could not be started; nothing of it is left running then
    */
   async start(spec: ChildSpec): Promise<void> {
     if (this.#stopping) throw new Error('The bridge is being stopped')
@@ -32,14 +32,14 @@ export class Supervisor {
     return [...this.#children.keys()]
   }
 
-  /** The process of a name. @throws Error for a name that was never started */
+  /** @throws Error for a process that was never started */
   child(name: string): SupervisedChild {
     const child = this.#children.get(name)
-    if (!child) throw new Error(`No process of the name ${name}; there are ${this.names().join(', ')}`)
+    if (!child) throw new Error(`There is no process ${name}; known are ${this.names().join(', ')}`)
     return child
   }
 
-  /** Ends all in reverse order; with `now` at once. Safe to call again: a call with `now` cuts the waiting of an earlier one. */
+  /** Stops all in reverse order, or all at once with `now`, which also cuts the grace time of an earlier call short. */
   async stop(now = false): Promise<void> {
     this.#stopping = true
     const children = [...this.#children.values()].reverse()

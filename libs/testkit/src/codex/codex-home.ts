@@ -5,7 +5,7 @@ import { join } from 'node:path'
 export type CodexHomeOptions = {
   /** The model endpoint, e.g. `ScriptedModel.baseUrl`. */
   baseUrl: string
-  /** Folder to use; made when missing. Default: a new one under the system's folder for temporary files. */
+  /** Folder to use, created if missing. Default: a new temporary folder. */
   dir?: string
   /** Default `gpt-5.5`: a known model with plain function tools. */
   model?: string
@@ -32,8 +32,8 @@ export type CodexHome = {
 }
 
 /**
- * Makes a CODEX_HOME of mode 0700 that knows one model provider, needs no login, and never retries: a failing endpoint fails the
- * turn at once, also one that refuses connections.
+ * Creates a CODEX_HOME of mode 0700 with one model provider, without login and without retries: a failing endpoint, even one that
+ * refuses connections, fails the turn at once.
  */
 export const createCodexHome = async (options: CodexHomeOptions): Promise<CodexHome> => {
   const path = options.dir ?? (await mkdtemp(join(tmpdir(), 'codex-home-')))

@@ -2,8 +2,8 @@
 const VARIABLE = 'BRIDGE_TEST_CODEX_BIN'
 
 /**
- * What tells a bridge or a binary resolver which codex the tests are about: CODEX_BIN, or nothing. A developer's own CODEX_BIN
- * never counts, so the same tests say the same on every machine unless somebody asks for another version.
+ * The CODEX_BIN of a bridge or binary resolver under test, if any. A developer's own CODEX_BIN is ignored, so that tests give the
+ * same result on every machine unless another version is asked for.
  */
 export const codexUnderTest = (): { CODEX_BIN?: string } => {
   const path = process.env[VARIABLE]

@@ -19,7 +19,7 @@ export class TestRepository {
     return this.in(this.root, ...args)
   }
 
-  /** Git as a person runs it in some folder. */
+  /** Runs git in a folder, as a person would. */
   in(folder: string, ...args: string[]): string {
     return execFileSync('git', args, {
       cwd: folder,
@@ -50,7 +50,7 @@ export class TestRepository {
       .map((line) => line.slice('worktree '.length))
   }
 
-  /** Folder in which git keeps the data of a worktree. */
+  /** Folder where git keeps the data of a worktree. */
   data(name: string): string {
     return join(this.root, '.git', 'worktrees', name)
   }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onProcessEnd } from '../processes/process-end.ts'
 
-/** A directory of its own for one test or server. */
+/** A separate directory for one test or server. */
 export type TempDir = {
   readonly path: string
   /** Removes the directory with its content; a second call does nothing. */
@@ -23,14 +23,14 @@ const removeAll = (): void => {
     try {
       remove(path)
     } catch {
-      // A process that still writes there must not stop the others from being removed.
+      // A process that still writes to one must not prevent the removal of the others.
     }
   }
 }
 
 /**
- * Creates a fresh directory below the system's temp directory. What is not cleaned up by the caller goes when the
- * process ends. The path is resolved (macOS has a symlink there), so that it compares equal with what children report.
+ * Creates an empty directory in the system's temp directory. If the caller does not clean it up, it is removed when the
+ * process ends. The path is resolved (macOS has a symlink there), so that it equals the path children report.
  */
 export const createTempDir = (prefix = 'bridge-test-'): TempDir => {
   if (!endHookInstalled) {

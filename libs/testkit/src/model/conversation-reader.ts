@@ -1,12 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-/** Output of a tool call that codex sent back. */
+/** Output of a tool call, as sent back by codex. */
 export type ToolOutput = {
   callId: string
   text: string
 }
 
-/** What the scripted model understands of one request to `/responses`. */
+/** The part of a request to `/responses` that the scripted model uses. */
 export type Conversation = {
   threadId: string | undefined
   turnId: string | undefined

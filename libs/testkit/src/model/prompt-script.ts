@@ -1,6 +1,6 @@
 import { FAILURES, type Failure, isToolStep, type ModelStep } from './model-step.ts'
 
-/** A script is for tests and demos; a prompt with more directives than this is a mistake or an attack. */
+/** Scripts are for tests and demos; a prompt with more directives is a mistake or an attack. */
 const MAX_STEPS = 200
 const MAX_SLEEP_MS = 600_000
 const AGENT_WAIT_MS = 600_000
@@ -21,7 +21,7 @@ const DIRECTIVE = /^[ \t]*#(\+?)([a-z]+(?:-[a-z]+)*)(?:[ \t]+(.*))?$/
  * | `#spawn <prompt>` | starts a sub-agent with a script of its own; `\n` in the prompt separates its lines |
  * | `#wait-agents` | waits for every sub-agent of the conversation |
  * | `#sleep <ms>` | waits, at most ten minutes |
- * | `#hang` | sends nothing more, for ever |
+ * | `#hang` | sends nothing more and never ends |
  * | `#fail <how>` | fails in one of the ways of {@link FAILURES} |
  *
  * `#+run`, `#+ask-run`, …: in the same model response as the tool call of the line before (two approvals at once).

@@ -12,8 +12,8 @@ export const messageItem = (id: string, text: string): ResponseItem => ({
 })
 
 /**
- * A tool call as the model would make it, or undefined with none of the needed tools on offer: codex would answer an unknown
- * tool with a mere note to the model, and a test would wait for an item that never comes.
+ * A tool call as a model would make it; undefined if none of the needed tools is offered. Codex answers an unknown tool with a note
+ * to the model only, and a test would wait for an item that never comes.
  * @param tools what the request offers; undefined when it does not say
  */
 export const toolItem = (step: ToolStep, callId: string, tools: ReadonlySet<string> | undefined): ResponseItem | undefined => {

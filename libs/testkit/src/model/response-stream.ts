@@ -5,7 +5,7 @@ import { isToolStep, type ModelStep } from './model-step.ts'
 import { messageItem, type ResponseItem, toolItem } from './response-items.ts'
 import type { PlannedCall } from './turn-script-state.ts'
 
-/** Longer texts stream in bigger pieces, so that a response never has more deltas than this. */
+/** Maximum number of deltas of a response; longer texts stream in bigger pieces. */
 const MAX_DELTAS = 400
 
 const USAGE = {
@@ -25,7 +25,7 @@ export type StreamOptions = {
   tools: ReadonlySet<string> | undefined
 }
 
-/** Answers one request to `/responses`, as the Responses API's event stream. Ends quietly when the client goes away. */
+/** Answers one request to `/responses`, as the Responses API's event stream. Ends silently when the client disconnects. */
 export const streamCall = async (res: ServerResponse, call: PlannedCall, options: StreamOptions): Promise<void> => {
   const gone = new AbortController()
   res.once('close', () => gone.abort())

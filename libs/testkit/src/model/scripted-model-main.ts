@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * The scripted model as a process of its own. Environment: PORT (default any free one), MODEL_PACE_MS (default 0),
- * MODEL_EXIT_ON_STDIN_CLOSE=1 to end with whoever holds its stdin. Prints `{"url":…,"baseUrl":…}` on one line when ready.
+ * MODEL_EXIT_ON_STDIN_CLOSE=1 to exit when its stdin closes. Prints `{"url":…,"baseUrl":…}` on one line when ready.
  */
 import { startScriptedModel } from './scripted-model.ts'
 

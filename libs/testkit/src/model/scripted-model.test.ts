@@ -58,7 +58,7 @@ describe('scripted model', () => {
     expect(await items()).toEqual(first)
   })
 
-  it('says so when codex offers no such tool', async () => {
+  it('reports a tool that codex does not offer', async () => {
     const seen = await events(await ask({ input: [user('#ask-user x')], tools: [{ type: 'function', name: 'other' }] }))
     expect(seen.map((event) => event['delta'] ?? '').join('')).toMatch(/offers no such tool/)
   })
@@ -80,7 +80,7 @@ describe('scripted model', () => {
     expect(model.requests.at(-1)).toMatchObject({ isCompaction: true })
   })
 
-  it('obeys rules from outside, the last one first, until they are removed', async () => {
+  it('follows rules set by a test, the last one first, until they are removed', async () => {
     model.on(() => true, [{ kind: 'say', text: 'first' }])
     const remove = model.on(
       ({ prompt }) => prompt.includes('x'),

@@ -39,7 +39,7 @@ export type ScriptedModel = {
   /** Milliseconds between text deltas; may be changed at any time. */
   paceMs: number
   /**
-   * Scripts turns from outside: when the predicate accepts a turn's first request, its steps are used instead of the directives in
+   * Overrides the script of turns: when the predicate accepts a turn's first request, its steps are used instead of the directives in
    * the prompt. The rule added last wins. Returns the removal.
    */
   on(predicate: (request: ModelRequest) => boolean, script: ScriptSource): () => void
@@ -55,8 +55,8 @@ export type ScriptedModelOptions = {
 }
 
 /**
- * Starts a model endpoint on 127.0.0.1 that speaks as much of the Responses API as codex needs. What it answers is written in the
- * prompt itself (see `parsePromptScript`), so it also works when prompts travel through other systems; a prompt without directives is
+ * Starts a model endpoint on 127.0.0.1 that implements as much of the Responses API as codex needs. Its answers are scripted in the
+ * prompt itself (see `parsePromptScript`), so it also works when prompts pass through other systems; a prompt without directives is
  * answered with `reply to <prompt>`. The same request always gets the same answer. `GET /healthz` answers 200.
  * @throws the listen error, e.g. EADDRINUSE
  */
@@ -110,7 +110,7 @@ class ScriptedModelServer implements ScriptedModel {
 
   close(): Promise<void> {
     return new Promise((resolve) => {
-      // The callback's error only says that it was closed already.
+      // The error of the callback only says that it was already closed.
       this.#server.close(() => resolve())
       this.#server.closeAllConnections()
     })

@@ -21,7 +21,7 @@ describe('TurnScript', () => {
     expect(turn.plan(conversation(['old #say', 'hi'])).steps).toEqual(saying('reply to hi'))
   })
 
-  it('goes on by the outputs that come back, and repeats an answer that was lost', () => {
+  it('advances with the outputs that come back, and repeats a lost answer', () => {
     const prompt = ['#run a\n#run b']
     const turn = new TurnScript('u', conversation(prompt), undefined)
     const first = turn.plan(conversation(prompt))
@@ -37,7 +37,7 @@ describe('TurnScript', () => {
     expect(turn.plan(conversation(prompt, [])).steps).toEqual(saying('result: '))
   })
 
-  it('tells results of parallel calls, failures and empty output', () => {
+  it('reports results of parallel calls, failures and empty output', () => {
     const prompt = ['#run a\n#+run b\n#+run c\n#say {result}!']
     const turn = new TurnScript('u', conversation(prompt), undefined)
     const outputs = [
@@ -48,7 +48,7 @@ describe('TurnScript', () => {
     expect(turn.plan(conversation(prompt, outputs)).steps).toEqual(saying('exit 3 bad; ok; rejected by user!'))
   })
 
-  it('waits for the sub-agents that the conversation tells of', () => {
+  it('waits for the sub-agents in the conversation', () => {
     const prompt = '#spawn #say a\n#spawn #say b\n#wait-agents'
     const turn = new TurnScript('u', conversation([prompt]), undefined)
     const spawned = [output(0, '{"agent_id":"one","nickname":"A"}'), output(1, '{"agent_id":"two","nickname":"B"}')]
@@ -71,7 +71,7 @@ describe('TurnScript', () => {
     expect(turn.plan(conversation(['#say fin', 'one more'])).steps).toEqual(saying('nothing left to do'))
   })
 
-  it('lets a steer with directives replace what is left', () => {
+  it('lets a steer with directives replace the rest of the script', () => {
     const turn = new TurnScript('u', conversation(['#run a\n#run b\n#say fin']), undefined)
     turn.plan(conversation(['#run a\n#run b\n#say fin']))
     const steered = conversation(['#run a\n#run b\n#say fin', '#run c'], [output(0, 'x')])
@@ -88,7 +88,7 @@ describe('TurnScript', () => {
     expect(turn.plan(conversation(['#run a\n#run b', '#say steered'])).steps).toEqual(saying('steered'))
   })
 
-  it('prefers steps given from outside', () => {
+  it('prefers steps set by a test', () => {
     const turn = new TurnScript('u', conversation(['#say from prompt']), [{ kind: 'say', text: 'from outside' }])
     expect(turn.plan(conversation(['#say from prompt'])).steps).toEqual(saying('from outside'))
   })

@@ -5,24 +5,24 @@ import { parsePromptScript } from './prompt-script.ts'
 const MAX_ECHO_CHARS = 4000
 const MAX_RESULT_CHARS = 600
 
-/** What to answer to one request. */
+/** The answer to one request. */
 export type PlannedCall = {
   steps: ModelCall
   /** Id for the n-th tool call of this answer. */
   callId: (n: number) => string
-  /** To be called when the answer went out completely. */
+  /** Call when the answer was sent completely. */
   done: () => void
 }
 
 /**
- * How far one turn is in its script.
+ * Progress of one turn in its script.
  *
  * The script is fixed by the turn's first request: its last user message. Progress is read from the tool outputs codex sends back
  * (call ids carry turn and position), so a repeated request gets the same answer again; it never goes backwards, so a compaction in
- * the middle of the turn, which removes outputs, does not start the script anew.
+ * the middle of the turn, which removes outputs, does not restart the script.
  *
- * Messages that appear later in the same turn are steers. With directives a steer replaces what is left of the script; without, it
- * is noted, the script goes on, and its last text ends in ` (steered: <text>)`. After the end of the script it gets a reply of its own.
+ * Messages that appear later in the same turn are steers. With directives a steer replaces the rest of the script; without, it
+ * is recorded, the script continues, and its last text ends in ` (steered: <text>)`. After the end of the script it gets a reply of its own.
  */
 export class TurnScript {
   readonly #tag: string
@@ -97,7 +97,7 @@ export class TurnScript {
   }
 }
 
-/** The calls of a script; after last tool calls the model still owes the text that tells their result. */
+/** The model calls of a script; final tool calls are followed by a text that reports their result. */
 const toCalls = (steps: readonly ModelStep[]): ModelCall[] => {
   const calls = splitIntoCalls(steps)
   return calls.at(-1)?.some(isToolStep) ? [...calls, [{ kind: 'say', text: 'result: {result}' }]] : calls
@@ -108,7 +108,7 @@ const replyTo = (prompt: string): ModelStep => ({ kind: 'say', text: `reply to $
 const fillResult = (step: ModelStep, result: string): ModelStep =>
   step.kind === 'say' ? { ...step, text: step.text.replaceAll('{result}', () => result) } : step
 
-/** A wait without targets is for every sub-agent that the conversation tells of: their ids are known only when they exist. */
+/** A wait without targets is for every sub-agent in the conversation: their ids are known only once they exist. */
 const fillAgents = (step: ModelStep, { toolOutputs }: Conversation): ModelStep => {
   if (step.kind !== 'call' || step.tool !== 'wait_agent' || step.arguments['targets'] !== undefined) return step
   const targets = toolOutputs.flatMap(({ text }) => /"agent_id":"([^"]+)"/.exec(text)?.[1] ?? [])

@@ -16,13 +16,13 @@ export type ManagedProcessOptions = {
   /** Used in messages; default the command. */
   name?: string
   cwd?: string
-  /** Laid over this process's environment; `undefined` removes a variable. */
+  /** Added to the environment of this process; `undefined` removes a variable. */
   env?: Readonly<Record<string, string | undefined>>
-  /** Replaces this process's environment instead of being laid over it. */
+  /** `env` replaces the environment of this process instead of extending it. */
   cleanEnv?: boolean
-  /** Ready when this holds for the output so far. With `probe` too, both must hold. */
+  /** Ready when this is true for the output so far, and `probe` succeeds if there is one. */
   readyWhen?: (output: string) => boolean
-  /** Ready when this returns true; an error means "not yet". Each call must end by itself. */
+  /** Ready when this returns true; an error means "not yet". Calls must not hang. */
   probe?: (managed: ManagedProcess) => boolean | Promise<boolean>
   /** Default 15000. */
   readyTimeoutMs?: number
@@ -40,7 +40,7 @@ export class ManagedProcess {
   readonly pid: number
   /** Resolves when the process has ended and its last output was read. Never rejects. */
   readonly exited: Promise<ProcessExit>
-  /** The end of the process, null while it lives. */
+  /** How the process ended; null while it runs. */
   exit: ProcessExit | null = null
 
   readonly #child: ChildProcess
@@ -64,7 +64,7 @@ export class ManagedProcess {
         const exit: ProcessExit = { code, signal }
         this.exit = exit
         unregisterGroup(pid)
-        // A grandchild may hold the pipes open long after the process is gone: do not wait for them for ever.
+        // A grandchild may hold the pipes open long after the process is gone, so the wait for them is bounded.
         void Promise.race([closed, sleep(250, undefined, { ref: false })]).then(() => resolve(exit))
       })
     })
@@ -83,7 +83,7 @@ export class ManagedProcess {
     return this.#dropped > 0 ? `[${this.#dropped} characters dropped]\n${this.#output}` : this.#output
   }
 
-  /** Signals this process only, as an outside killer would; its children are left to their own means. */
+  /** Signals this process only, as an outside killer would; its children keep running. */
   kill(signal: NodeJS.Signals = 'SIGKILL'): boolean {
     return this.running && this.#child.kill(signal)
   }
@@ -93,7 +93,7 @@ export class ManagedProcess {
     return this.running && signalGroup(this.pid, signal)
   }
 
-  /** SIGTERM, after the grace time SIGKILL, then SIGKILL for what is left of the group. Safe to call twice. */
+  /** Sends SIGTERM, SIGKILL after the grace time, and SIGKILL to the rest of the group. Safe to call twice. */
   async stop(): Promise<ProcessExit> {
     if (!this.running) return this.exited
     this.kill('SIGTERM')
@@ -110,7 +110,7 @@ export class ManagedProcess {
     return this.exited
   }
 
-  /** Resolves when the process is ready; rejects with its last output when it ends or the time is over before that. */
+  /** Resolves when the process is ready; rejects with its last output if it ends or times out before. */
   async ready(): Promise<void> {
     const { readyWhen, probe, readyTimeoutMs = 15_000 } = this.#options
     const deadline = performance.now() + readyTimeoutMs
@@ -133,7 +133,7 @@ export class ManagedProcess {
 
   #collect(chunk: string, stream: 'stdout' | 'stderr'): void {
     this.#output += chunk
-    // Cut at twice the limit, so that a chatty process does not cost one copy per chunk.
+    // Cut only at twice the limit, so that a chatty process does not cost one copy per chunk.
     if (this.#output.length > 2 * this.#outputLimit) {
       const excess = this.#output.length - this.#outputLimit
       this.#dropped += excess
@@ -152,7 +152,7 @@ const environmentOf = (options: ManagedProcessOptions): NodeJS.ProcessEnv => {
   return Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined))
 }
 
-/** Starts a process without waiting until it is ready; `ready()` does that. Rejects when it cannot be started at all. */
+/** Starts a process without waiting until it is ready; `ready()` does that. Rejects if it cannot be started at all. */
 export const spawnProcess = async (options: ManagedProcessOptions): Promise<ManagedProcess> => {
   const path = findExecutable(options.command)
   if (path === undefined) throw new Error(`${options.command} was not found on PATH or is not executable`)
@@ -168,7 +168,7 @@ export const spawnProcess = async (options: ManagedProcessOptions): Promise<Mana
   return new ManagedProcess(child, child.pid, options)
 }
 
-/** Starts a process and resolves when it is ready; on failure nothing of it is left. */
+/** Starts a process and resolves when it is ready; on failure nothing of it is left running. */
 export const startProcess = async (options: ManagedProcessOptions): Promise<ManagedProcess> => {
   const managed = await spawnProcess(options)
   try {

@@ -8,14 +8,14 @@ const runAll = (): void => {
     try {
       callback()
     } catch {
-      // One that fails must not keep the others from running.
+      // A failing callback must not prevent the others.
     }
   }
 }
 
 /**
- * Runs a synchronous callback once when this process ends: by itself, after an uncaught error, or by a signal that can be
- * caught. Test runners end their workers by signal, where 'exit' alone would not run.
+ * Runs a synchronous callback once when this process ends: normally, after an uncaught error, or by a signal that can be
+ * caught. Test runners end their workers by signal, where an 'exit' listener alone would not run.
  */
 export const onProcessEnd = (callback: () => void): void => {
   callbacks.add(callback)
@@ -26,7 +26,7 @@ export const onProcessEnd = (callback: () => void): void => {
   for (const signal of FATAL_SIGNALS) {
     const onSignal = (): void => {
       process.off(signal, onSignal)
-      // With another listener the program has its own shutdown order, and 'exit' follows at its end.
+      // With another listener the program has its own shutdown sequence, and 'exit' follows it.
       if (process.listenerCount(signal) === 0) {
         runAll()
         process.kill(process.pid, signal)

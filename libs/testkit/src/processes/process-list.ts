@@ -35,11 +35,11 @@ export const listProcesses = (): ProcessInfo[] => {
     .filter((info) => info !== undefined)
 }
 
-/** The living processes (no zombies) for which the predicate holds, this one excluded. */
+/** Running processes (no zombies) that match the predicate, except this one. */
 export const findProcesses = (predicate: (info: ProcessInfo) => boolean): ProcessInfo[] =>
   listProcesses().filter((info) => info.state !== 'Z' && info.pid !== process.pid && predicate(info))
 
-/** The environment a process was started with; undefined when it is gone or belongs to another user. */
+/** The environment a process was started with; undefined if it is gone or belongs to another user. */
 export const readEnvironment = (pid: number): Record<string, string> | undefined => {
   try {
     const entries = readFileSync(`/proc/${pid}/environ`, 'utf8')
@@ -56,7 +56,7 @@ export const readEnvironment = (pid: number): Record<string, string> | undefined
   }
 }
 
-/** The living `codex app-server` processes whose CODEX_HOME is the given one. */
+/** Running `codex app-server` processes with the given CODEX_HOME. */
 export const findAppServers = (codexHome: string): ProcessInfo[] =>
   findProcesses((info) => info.cmdline.includes('app-server') && readEnvironment(info.pid)?.CODEX_HOME === codexHome)
 

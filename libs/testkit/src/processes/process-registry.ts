@@ -18,7 +18,7 @@ export const registerGroup = (groupId: number): void => {
   liveGroups.add(groupId)
 }
 
-/** Takes a process group out again. Needed when its leader is gone, because the system may reuse the number. */
+/** Removes a process group. Needed once its leader is gone, because the system may reuse the number. */
 export const unregisterGroup = (groupId: number): void => {
   liveGroups.delete(groupId)
 }

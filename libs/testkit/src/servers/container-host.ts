@@ -82,14 +82,14 @@ class ContainerHost implements ServerHost {
 }
 
 /**
- * Runs the server in a container. Fails within seconds when no engine answers, so that the caller can fall back. Without
- * a directory chosen by the caller the data stay inside the container: the engine may run on another machine.
+ * Runs the server in a container. Fails within seconds if no engine answers, so that the caller can fall back. Data stays inside
+ * the container unless the caller chose a directory: the engine may run on another machine.
  */
 export const startContainerHost = async (spec: ServerSpec): Promise<ServerHost> => {
   if (process.env.DOCKER_HOST === undefined && !existsSync(ENGINE_SOCKET)) {
     throw new Error(`no container engine: DOCKER_HOST is not set and ${ENGINE_SOCKET} does not exist`)
   }
-  // Loaded only here: it costs most of a second and is not needed where local binaries are.
+  // Loaded only here: it takes most of a second and is not needed with local binaries.
   const { GenericContainer, getContainerRuntimeClient, ImageName } = await import('testcontainers')
   const engine = await within(getContainerRuntimeClient(), ENGINE_TIMEOUT_MS, 'the container engine')
   const image = ImageName.fromString(spec.image)

@@ -3,12 +3,12 @@ import { connect } from 'node:net'
 import { foreignControl, openServer, type ServerControl } from './server-control.ts'
 
 export type NatsOptions = {
-  /** JetStream's directory; kept after `stop()`. Default: a temp directory that goes with the server. */
+  /** JetStream's directory; kept after `stop()`. Default: a temp directory, removed with the server. */
   storeDir?: string
   port?: number
-  /** Config beyond the address, the server name and JetStream's directory, which are set here: users, limits, accounts. */
+  /** Further config, such as users and limits. Address, server name and JetStream's directory are set here. */
   configText?: string
-  /** Never take the server given by BRIDGE_TEST_NATS_URL; needed by tests which kill it or count on an empty store. */
+  /** Never take the server given by BRIDGE_TEST_NATS_URL; needed by tests that kill it or rely on an empty store. */
   exclusive?: boolean
 }
 
@@ -28,7 +28,7 @@ export type NatsInfo = {
   readonly max_payload: number
 }
 
-/** Reads the INFO line which a NATS server sends first on every connection. */
+/** Reads the INFO line that a NATS server sends first on every connection. */
 export const readNatsInfo = (host: string, port: number, timeoutMs = 1000): Promise<NatsInfo> =>
   new Promise((resolve, reject) => {
     const socket = connect({ host, port })
@@ -71,7 +71,7 @@ export const startNats = async (options: NatsOptions = {}): Promise<NatsServer> 
   const givenUrl = process.env.BRIDGE_TEST_NATS_URL
   const shareable = !exclusive && storeDir === undefined && port === undefined && configText === undefined
   if (givenUrl && shareable) return givenServer(givenUrl)
-  // The name tells our server from another one that took the chosen port first.
+  // The name distinguishes our server from another one that took the port first.
   const name = `testkit-${randomUUID()}`
   const { host, control, dataDir } = await openServer(
     {

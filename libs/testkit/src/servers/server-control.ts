@@ -4,25 +4,25 @@ import { createTempDir } from '../files/temp-dir.ts'
 import { startHost } from './server-host.ts'
 import type { ServerHost, ServerSpec } from './server-types.ts'
 
-/** What every real server under test can be made to do. */
+/** Control over a real server under test. */
 export type ServerControl = {
-  /** Where it comes from; a server given by URL cannot be controlled. */
+  /** Origin of the server; one given by URL cannot be controlled. */
   readonly via: 'url' | 'binary' | 'container'
   readonly controllable: boolean
-  /** Ends the server for good and removes the data it was not given. On a server given by URL it does nothing. */
+  /** Stops the server for good and removes its data unless the caller gave the directory. Does nothing to a server given by URL. */
   stop(): Promise<void>
-  /** Ends it with a signal and resolves when it is gone: SIGKILL (default) for a crash, SIGTERM for an orderly end. */
+  /** Ends it with a signal and resolves when it is gone: SIGKILL (default) for a crash, SIGTERM for a clean exit. */
   kill(signal?: NodeJS.Signals): Promise<void>
-  /** Starts it again (after an orderly end, if it still runs) on the same port with the same data and config. */
+  /** Stops it if it runs, and starts it on the same port with the same data and config. */
   restart(): Promise<void>
   /** Freezes it: connections stay open and nothing is answered, like a hung machine. */
   pause(): Promise<void>
   resume(): Promise<void>
-  /** The newest log output, where the server is a child of this process. */
+  /** The newest log output if the server is a child of this process. */
   output(): string
 }
 
-/** The part of a server's spec that its kind decides; places and ports are filled in here. */
+/** The part of a server's spec that depends on its kind; ports and paths are filled in here. */
 export type ServerKind = Pick<ServerSpec, 'binary' | 'image' | 'containerPort' | 'containerCommand' | 'configText' | 'args' | 'probe'>
 
 export type OpenedServer = {
@@ -31,7 +31,7 @@ export type OpenedServer = {
   readonly dataDir: string
 }
 
-/** Starts a server of the given kind with its data in `dataDir`, or in a temp directory that goes with it. */
+/** Starts a server of the given kind with its data in `dataDir`, or in a temp directory that is removed with it. */
 export const openServer = async (
   kind: ServerKind,
   place: { dataDir?: string | undefined; port?: number | undefined },
@@ -75,10 +75,10 @@ const controlOf = (host: ServerHost, removeData: () => void): ServerControl => {
   }
 }
 
-/** The control of a server which somebody else runs. */
+/** Control of a server that runs elsewhere. */
 export const foreignControl = (variable: string): ServerControl => {
   const refuse = async (): Promise<never> => {
-    throw new Error(`the server comes from ${variable}: this test needs one of its own (exclusive: true)`)
+    throw new Error(`the server comes from ${variable}: this test needs its own server (exclusive: true)`)
   }
   return {
     via: 'url',

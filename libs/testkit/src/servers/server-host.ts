@@ -13,7 +13,7 @@ const installers = [
   { tool: 'apk', command: (binary: string) => `sudo apk add ${binary === 'redis-server' ? 'redis' : binary}` },
 ]
 
-/** The one command that makes `binary` available on this machine, or a container where no package manager is known. */
+/** The command that installs `binary`, or runs a container if no package manager is known. */
 export const installCommand = (binary: string, image: string, containerPort: number): string => {
   const installer = installers.find(({ tool }) => findExecutable(tool) !== undefined)
   return installer?.command(binary) ?? `docker run --rm -p ${containerPort}:${containerPort} ${image}`
@@ -62,7 +62,7 @@ class BinaryHost implements ServerHost {
   async pause(): Promise<void> {
     const managed = this.#process
     if (!managed?.kill('SIGSTOP')) throw new Error(`${this.#spec.binary} is not running: nothing to pause`)
-    // A thread on another core runs on for a moment after the signal and could still answer.
+    // A thread on another core keeps running for a moment after the signal and could still answer.
     if (canListProcesses) {
       await waitFor(() => isStopped(managed.pid), { intervalMs: 1, describe: `${managed.name} to be stopped` })
     } else {
@@ -90,7 +90,7 @@ const startBinaryHost = async (spec: ServerSpec, path: string): Promise<ServerHo
       await host.start()
       return host
     } catch (error) {
-      // Between choosing a free port and binding it another test process may take it.
+      // Another test process may take a free port before the server binds it.
       const portTaken = /address already in use/i.test(host.output())
       if (spec.port !== undefined || !portTaken || attempt === 3) throw error
     }
@@ -98,8 +98,8 @@ const startBinaryHost = async (spec: ServerSpec, path: string): Promise<ServerHo
 }
 
 /**
- * Starts a server as a container (when asked for by BRIDGE_TEST_CONTAINERS=1, or when there is no local binary) and
- * otherwise, or when no engine answers, from the local binary.
+ * Starts a server in a container if BRIDGE_TEST_CONTAINERS=1 or there is no local binary; otherwise, or if no engine
+ * answers, from the local binary.
  */
 export const startHost = async (spec: ServerSpec): Promise<ServerHost> => {
   const path = findExecutable(spec.binary)

@@ -1,4 +1,4 @@
-/** Where a server process finds its things; inside a container these are the container's. */
+/** Address and paths of a server process, as seen inside its container if it has one. */
 export type ServerPlace = {
   readonly bindAddress: string
   readonly port: number
@@ -11,12 +11,12 @@ export type ServerSpec = {
   readonly binary: string
   readonly image: string
   readonly containerPort: number
-  /** Words before the arguments in a container, for images whose entry point does not name the server. */
+  /** Command before the arguments, for images whose entry point does not start the server. */
   readonly containerCommand: readonly string[]
   /** Fixed port; otherwise a free one is chosen and kept over restarts. */
   readonly port: number | undefined
   readonly dataDir: string
-  /** True when the caller chose the directory: a container then has to mount it. */
+  /** The caller chose the directory, so a container has to mount it. */
   readonly dataDirGiven: boolean
   readonly configPath: string
   readonly configText: string | undefined
@@ -25,7 +25,7 @@ export type ServerSpec = {
   probe(host: string, port: number, pid: number | undefined): Promise<boolean>
 }
 
-/** One server that can be ended and started again on the same port with the same data. */
+/** A server that can be stopped and restarted on the same port with the same data. */
 export type ServerHost = {
   readonly via: 'binary' | 'container'
   readonly address: string

@@ -9,14 +9,14 @@ export type SseOptions = {
   lastEventId?: string
   /** Connect again after a lost connection, as EventSource does; default false. */
   reconnect?: boolean
-  /** Wait before a reconnect until the server says `retry:`; default 1000. */
+  /** Delay before a reconnect unless the server sends `retry:`; default 1000. */
   retryMs?: number
   /** Default 5000. */
   openTimeoutMs?: number
 }
 
 export type SseEvent = {
-  /** The id in this very frame, null without one. */
+  /** The id in this frame; null without one. */
   readonly id: string | null
   /** The frame's event name, `message` without one. */
   readonly event: string
@@ -44,7 +44,7 @@ const parseData = (text: string): unknown => {
   }
 }
 
-/** An EventSource whose socket a test can cut, stall and look at. */
+/** An EventSource whose socket a test can cut, stall and inspect. */
 export class SseClient {
   /** Every event in order of arrival, over all connections. */
   readonly events: SseEvent[] = []
@@ -53,7 +53,7 @@ export class SseClient {
   comments = 0
   /** Connections that were opened. */
   connections = 0
-  /** The wait before a reconnect now in force. */
+  /** The current delay before a reconnect. */
   retryMs: number
   /** Response headers of the newest connection. */
   headers: IncomingHttpHeaders = {}
@@ -75,7 +75,7 @@ export class SseClient {
     this.retryMs = options.retryMs ?? 1000
   }
 
-  /** What the next connection sends as Last-Event-ID; empty when nothing. */
+  /** The Last-Event-ID of the next connection; empty for none. */
   get lastEventId(): string {
     return this.#lastEventId
   }
@@ -122,7 +122,7 @@ export class SseClient {
     }
   }
 
-  /** Resolves with the first event, past or future, for which the predicate holds. */
+  /** Resolves with the first event, past or future, that matches the predicate. */
   waitFor(predicate: (event: SseEvent) => boolean, timeoutMs = 5000): Promise<SseEvent> {
     const past = this.events.find(predicate)
     if (past) return Promise.resolve(past)
@@ -155,7 +155,7 @@ export class SseClient {
     await waitFor(() => this.state !== 'open' && this.state, { timeoutMs, describe: 'the event stream to end' })
   }
 
-  /** Breaks the connection with a TCP reset, as a dying network does. With `reconnect` it comes back by itself. */
+  /** Breaks the connection with a TCP reset, as a dying network does. With `reconnect` the client reconnects. */
   cut(): void {
     this.#connection?.cut()
   }
@@ -169,19 +169,19 @@ export class SseClient {
     this.#connection?.resume()
   }
 
-  /** Ends the client for good. */
+  /** Closes the client for good. */
   close(): void {
     this.state = 'closed'
     this.#drop()
     this.#failWaiters(new Error('the event stream client was closed'))
   }
 
-  /** What the ids say about loss and repetition, over all connections. */
+  /** Loss and repetition according to the ids, over all connections. */
   sequence(): SequenceReport {
     return reportSequence(this.events)
   }
 
-  /** Throws unless every id was higher than the one before: no duplicate, no disorder. */
+  /** Throws unless every id was higher than the one before: no duplicate, in order. */
   assertStrictlyIncreasing(): void {
     const { duplicates, outOfOrder, count } = this.sequence()
     if (duplicates.length > 0 || outOfOrder.length > 0) {
@@ -207,12 +207,12 @@ export class SseClient {
   }
 
   #lost(connection: SseConnection): void {
-    // A connection which this client replaced, ended or saw refused is no loss.
+    // A connection that this client replaced, closed or saw refused is not lost.
     if (this.#connection !== connection) return
     this.#drop()
     this.state = 'lost'
     if (this.#options.reconnect) {
-      // A failed attempt comes back here when its connection is down; a refusal ends the client.
+      // After a failed attempt this runs again when its connection is down; a refusal ends the client.
       this.#retryTimer = setTimeout(() => this.connect().catch(() => undefined), this.retryMs)
     }
   }

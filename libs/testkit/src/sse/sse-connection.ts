@@ -31,7 +31,7 @@ export type SseListener = {
 export type SseConnection = {
   /** Resolves with the response headers when the stream is open; rejects with an `SseRefusal` or the network's error. */
   readonly opened: Promise<IncomingHttpHeaders>
-  /** Resolves when the connection is down, whoever ended it. */
+  /** Resolves when the connection is down, whichever side closed it. */
   readonly down: Promise<void>
   /** Ends it with a TCP reset. */
   cut(): void
@@ -46,7 +46,7 @@ const readRefusal = async (incoming: IncomingMessage): Promise<SseRefusal> => {
   try {
     for await (const chunk of incoming) chunks.push(chunk as Buffer)
   } catch {
-    // A refusal without its full body is still a refusal.
+    // A refusal with an incomplete body is still a refusal.
   } finally {
     clearTimeout(timer)
   }
@@ -100,7 +100,7 @@ export const openSseConnection = (
   const down = new Promise<void>((resolve) => {
     outgoing.once('close', () => {
       clearTimeout(timer)
-      // The reason of a failed opening must be known to whoever sees that the connection is down.
+      // `opened` must be settled first, so that the reason of a failed opening is known when the connection is down.
       void opened.then(
         () => resolve(),
         () => resolve(),

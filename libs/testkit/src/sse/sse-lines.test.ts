@@ -9,7 +9,7 @@ const read = (chunks: readonly string[], start = ''): { lines: string[]; lastEve
   return { lines, lastEventId: reader.lastEventId }
 }
 
-test('every line end of the format, also cut between chunks', () => {
+test('splits at every line end of the format, also across chunks', () => {
   const whole = 'id: 7\r\ndata: a\rdata: b\n\r\n: c\n\n'
   const expected = ['id: 7', 'data: a', 'data: b', '', ': c', '']
   expect(read([whole]).lines).toEqual(expected)
@@ -17,7 +17,7 @@ test('every line end of the format, also cut between chunks', () => {
   expect(read([...whole]).lastEventId).toBe('7')
 })
 
-test('an id counts from a frame without data, not from an unfinished frame, and may be emptied', () => {
+test('an id counts in a frame without data, not in an incomplete one, and may be reset', () => {
   expect(read(['id: 4\n\n']).lastEventId).toBe('4')
   expect(read(['id: 4\n\nid: 5\ndata: x\n']).lastEventId).toBe('4')
   expect(read(['id:5\ndata: x\n\ndata: y\n\n']).lastEventId).toBe('5')
@@ -26,7 +26,7 @@ test('an id counts from a frame without data, not from an unfinished frame, and 
   expect(read(['idle: 3\n\n'], '9').lastEventId).toBe('9')
 })
 
-test('a sequence report finds duplicates, disorder and gaps, and starts anew at a reset', () => {
+test('a sequence report finds duplicates, disorder and gaps, and restarts at a reset', () => {
   const frames = (...ids: (number | 'reset' | null)[]) =>
     ids.map((id) => ({ event: id === 'reset' ? 'reset' : 'e', id: typeof id === 'number' ? String(id) : null }))
   expect(reportSequence(frames(1, 2, null, 2, 6, 4))).toEqual({

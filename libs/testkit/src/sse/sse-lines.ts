@@ -1,9 +1,9 @@
 /**
- * Cuts a decoded event stream into lines and keeps the last event id as the EventSource rules have it: also from frames
- * without data, which parsers do not report, and only from frames that were complete.
+ * Splits a decoded event stream into lines and tracks the last event id by the EventSource rules: also of frames without
+ * data, which the parser does not report, and only of complete frames.
  */
 export class SseLines {
-  /** The id a reconnecting client sends; empty when there is none. */
+  /** The id a reconnecting client sends; empty for none. */
   lastEventId: string
   #buffered: string
   #rest = ''
@@ -14,7 +14,7 @@ export class SseLines {
     this.#buffered = lastEventId
   }
 
-  /** Hands every complete line to `onLine`, without its end; the id of a frame is in force when its blank line comes. */
+  /** Passes every complete line to `onLine` without its end. The id of a frame takes effect at its blank line. */
   feed(chunk: string, onLine: (line: string) => void): void {
     // A return at the end of the last chunk has already ended its line.
     const text = this.#afterReturn && chunk.startsWith('\n') ? chunk.slice(1) : chunk

@@ -1,14 +1,14 @@
-/** What the ids of a stream say about its completeness. Ids are stream sequences, so numbers. */
+/** Completeness of a stream according to its ids, which are stream sequences. */
 export type SequenceReport = {
   /** Frames with an id; frames without one (deltas, heartbeats) are outside the sequence. */
   readonly count: number
   readonly first: number | undefined
   readonly last: number | undefined
-  /** Ids that came again. */
+  /** Ids seen more than once. */
   readonly duplicates: readonly number[]
-  /** Ids that came for the first time, but after a higher one. */
+  /** Ids seen for the first time after a higher one. */
   readonly outOfOrder: readonly number[]
-  /** Ranges that never came, ends included. Normal on a filtered stream. */
+  /** Ranges never seen, both ends included. Normal on a filtered stream. */
   readonly gaps: readonly { readonly from: number; readonly to: number }[]
 }
 
@@ -33,7 +33,7 @@ const gapsOf = (ids: ReadonlySet<number>): { from: number; to: number }[] => {
   })
 }
 
-/** Examines the ids of frames in order of arrival. A frame named `reset` starts the count anew: its stream was recreated. */
+/** Examines the ids of frames in order of arrival. A frame named `reset` restarts the count, because its stream was recreated. */
 export const reportSequence = (frames: readonly Frame[]): SequenceReport => {
   const start = frames.findLastIndex((frame) => frame.event === 'reset') + 1
   const ids = frames

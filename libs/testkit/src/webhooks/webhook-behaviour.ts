@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 
-/** One request as the receiver saw it, and what became of its answer. */
+/** One request as received, and the outcome of its answer. */
 export type ReceivedRequest = {
   /** Position in the log, from 0. */
   readonly index: number
@@ -19,7 +19,7 @@ export type ReceivedRequest = {
   readonly receivedAt: number
   /** The same moment on the wall clock, in ms. */
   readonly receivedAtEpochMs: number
-  /** Number of the TCP connection, from 0: equal numbers mean that it was reused. */
+  /** Number of the TCP connection, from 0: equal numbers mean a reused connection. */
   readonly connection: number
   /** `pending` until the answer ends; `abandoned` when the client hung up first, `broken` when the behaviour did. */
   outcome: 'pending' | 'answered' | 'abandoned' | 'broken'
@@ -29,12 +29,12 @@ export type ReceivedRequest = {
   responseBytes: number
 }
 
-/** Answers one request, well or badly. It must end when `signal` fires: the client has gone or the receiver closes. */
+/** Answers one request, correctly or not. Must end when `signal` aborts: the client has gone or the receiver closes. */
 export type WebhookBehaviour = (request: ReceivedRequest, response: ServerResponse, signal: AbortSignal) => void | Promise<void>
 
 /**
- * What a path does: a list, used up one per request and followed by `ok` for ever; one behaviour for ever; or a choice
- * made for every request, with its number on that path from 0.
+ * Behaviour of a path: a list, one per request, then always `ok`; a single behaviour for all requests; or a choice per request,
+ * given its number on that path from 0.
  */
 export type WebhookScript =
   | WebhookBehaviour
@@ -53,7 +53,7 @@ const pause = (ms: number, signal: AbortSignal): Promise<void> =>
     if (signal.aborted) done()
   })
 
-/** Writes unless the client is slower than us: then it waits, so that a huge body is not built up in memory. */
+/** Writes a chunk, and waits if the client reads more slowly, so that a huge body does not pile up in memory. */
 const writeSome = async (request: ReceivedRequest, response: ServerResponse, chunk: Buffer, signal: AbortSignal): Promise<void> => {
   request.responseBytes += chunk.length
   if (!response.write(chunk)) {
@@ -84,7 +84,7 @@ export const ok: WebhookBehaviour = status(200, { 'content-type': 'application/j
 /** Never answers; the connection stays open. */
 export const hang: WebhookBehaviour = () => undefined
 
-/** Waits, then behaves as told. */
+/** Waits, then behaves as given. */
 export const delay =
   (ms: number, then: WebhookBehaviour = ok): WebhookBehaviour =>
   async (request, response, signal) => {

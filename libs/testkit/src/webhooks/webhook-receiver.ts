@@ -4,7 +4,7 @@ import { ok, type ReceivedRequest, type WebhookBehaviour, type WebhookScript } f
 
 export type WebhookReceiverOptions = {
   host?: string
-  /** Default a free one. Naming the port of a closed receiver brings that endpoint back. */
+  /** Default a free one. With the port of a closed receiver that endpoint is available again. */
   port?: number
 }
 
@@ -25,14 +25,14 @@ const parseJson = (body: Buffer): unknown => {
 
 const brief = (request: ReceivedRequest): string => `#${request.index} ${request.method} ${request.path} ${request.outcome}`
 
-/** An HTTP endpoint for webhooks: logs every request and answers as its script says. */
+/** An HTTP endpoint for webhooks that logs every request and answers by script. */
 export class WebhookReceiver {
   readonly port: number
   /** Every request whose body arrived in full, in order of arrival. */
   readonly requests: ReceivedRequest[] = []
-  /** Requests being answered now. */
+  /** Requests being answered. */
   inFlight = 0
-  /** The highest number of requests that were being answered at the same time. */
+  /** Maximum of `inFlight` so far. */
   peakInFlight = 0
 
   readonly #server: Server
@@ -65,7 +65,7 @@ export class WebhookReceiver {
     return `${this.#origin}${path}`
   }
 
-  /** Sets what a path does from now on; a path without a script answers `ok`. */
+  /** Sets the behaviour of a path from now on; a path without a script answers `ok`. */
   on(path: string, script: WebhookScript): this {
     this.#scripts.set(path, script)
     this.#counts.set(path, 0)
@@ -116,7 +116,7 @@ export class WebhookReceiver {
     try {
       for await (const chunk of message) chunks.push(chunk as Buffer)
     } catch {
-      return // The sender hung up inside its own body: there is nobody to answer.
+      return // The sender hung up inside its own body, so there is nobody to answer.
     }
     const request = this.#log(message, Buffer.concat(chunks))
     const gone = new AbortController()
