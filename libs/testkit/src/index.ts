@@ -4,7 +4,7 @@ export { codexUnderTest } from './codex/codex-under-test.ts'
 export { TestRepository } from './files/git-repository.ts'
 export { createTempDir, type TempDir } from './files/temp-dir.ts'
 export { documented, documentedApi } from './http/documented-api.ts'
-export { type ApiClient, type ApiResponse, api, type RawRequest } from './http/http-client.ts'
+export { type ApiClient, type ApiResponse, api, clientFrom, type RawRequest } from './http/http-client.ts'
 export { type RawSocketOptions, rawSocket } from './http/raw-socket.ts'
 export * from './model/index.ts'
 export {

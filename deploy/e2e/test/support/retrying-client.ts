@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type ApiClient, type ApiResponse, api } from '@codex-bridge/testkit'
+import { type ApiClient, type ApiResponse, api, clientFrom } from '@codex-bridge/testkit'
 import { SLOW_MS } from './bridge-environment.ts'
 
 type Answer = { error?: string; retryable?: boolean; status?: string } | undefined
@@ -38,21 +38,7 @@ export const retryingApi = (baseUrls: readonly string[]): ApiClient => {
     }
   }
 
-  const send = <T>(method: string, path: string, body: unknown, extra: Parameters<ApiClient['get']>[1] = {}) =>
-    raw<T>(method, path, {
-      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...extra },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    })
-
-  return {
-    get: (path, extra) => send('GET', path, undefined, extra),
-    post: (path, body, extra) => send('POST', path, body, extra),
-    put: (path, body, extra) => send('PUT', path, body, extra),
-    patch: (path, body, extra) => send('PATCH', path, body, extra),
-    delete: (path, body, extra) => send('DELETE', path, body, extra),
-    raw,
-    close: () => {
-      for (const client of clients) client.close()
-    },
-  }
+  return clientFrom(raw, () => {
+    for (const client of clients) client.close()
+  })
 }

@@ -1,4 +1,4 @@
-import { type ApiClient, type ApiResponse, api } from './http-client.ts'
+import { type ApiClient, type ApiResponse, api, clientFrom } from './http-client.ts'
 import { type OpenApiDocument, ResponseChecker } from './response-checker.ts'
 
 /** As documented, for a new client of one server. */
@@ -17,13 +17,8 @@ export const documented = async (client: ApiClient): Promise<ApiClient> => {
     if (problems.length === 0) return response
     throw new Error(`${method} ${path} differs from /openapi/json: ${problems.join('; ')}\n${response.text.slice(0, 1500)}`)
   }
-  return {
-    get: (path, extra) => checked('GET', path, client.get(path, extra)),
-    post: (path, body, extra) => checked('POST', path, client.post(path, body, extra)),
-    put: (path, body, extra) => checked('PUT', path, client.put(path, body, extra)),
-    patch: (path, body, extra) => checked('PATCH', path, client.patch(path, body, extra)),
-    delete: (path, body, extra) => checked('DELETE', path, client.delete(path, body, extra)),
-    raw: (method, path, options) => checked(method, path, client.raw(method, path, options)),
-    close: () => client.close(),
-  }
+  return clientFrom(
+    (method, path, options) => checked(method, path, client.raw(method, path, options)),
+    () => client.close(),
+  )
 }

@@ -54,6 +54,26 @@ const parseBody = (text: string, headers: IncomingHttpHeaders): unknown => {
   }
 }
 
+/** A client whose methods all send through `raw`. */
+export const clientFrom = (raw: ApiClient['raw'], close: () => void): ApiClient => {
+  const request = <T>(method: string, path: string, body?: unknown, extra: OutgoingHttpHeaders = {}): Promise<ApiResponse<T>> => {
+    if (body === undefined) return raw(method, path, { headers: extra })
+    const bytes = Buffer.from(JSON.stringify(body))
+    const described = { 'content-type': 'application/json', 'content-length': bytes.length, ...extra }
+    return raw(method, path, { headers: described, body: bytes })
+  }
+  return {
+    get: (path, extra) => request('GET', path, undefined, extra),
+    post: (path, body, extra) => request('POST', path, body, extra),
+    put: (path, body, extra) => request('PUT', path, body, extra),
+    patch: (path, body, extra) => request('PATCH', path, body, extra),
+    delete: (path, body, extra) => request('DELETE', path, body, extra),
+    request,
+    raw,
+    close,
+  }
+}
+
 /** An HTTP client for one service, over keep-alive connections. */
 export const api = (baseUrl: string, { headers = {}, timeoutMs: defaultTimeoutMs = 30_000 }: ApiOptions = {}): ApiClient => {
   const base = new URL(baseUrl)
@@ -100,21 +120,5 @@ export const api = (baseUrl: string, { headers = {}, timeoutMs: defaultTimeoutMs
     })
   }
 
-  const request = <T>(method: string, path: string, body?: unknown, extra: OutgoingHttpHeaders = {}): Promise<ApiResponse<T>> => {
-    if (body === undefined) return raw(method, path, { headers: extra })
-    const bytes = Buffer.from(JSON.stringify(body))
-    const described = { 'content-type': 'application/json', 'content-length': bytes.length, ...extra }
-    return raw(method, path, { headers: described, body: bytes })
-  }
-
-  return {
-    get: (path, extra) => request('GET', path, undefined, extra),
-    post: (path, body, extra) => request('POST', path, body, extra),
-    put: (path, body, extra) => request('PUT', path, body, extra),
-    patch: (path, body, extra) => request('PATCH', path, body, extra),
-    delete: (path, body, extra) => request('DELETE', path, body, extra),
-    request,
-    raw,
-    close: () => agent.destroy(),
-  }
+  return clientFrom(raw, () => agent.destroy())
 }
