@@ -90,7 +90,7 @@ describe('start and stop', () => {
 
   test('a service that cannot start fails the start with its own words, and nothing is left', async () => {
     const failing = start({ serviceEnv: { approvals: { FAIL_WITH: 'no such setting' } } })
-    await expect(failing).rejects.toThrow(/approvals could not be started, it ended \(code 1\)\n\s+fatal: no such setting/)
+    await expect(failing).rejects.toThrow(/approvals could not be started: it ended \(code 1\)\n\s+fatal: no such setting/)
     expect(readdirSync(join(dataDir, 'run'))).toEqual([])
   })
 

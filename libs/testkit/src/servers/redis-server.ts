@@ -49,11 +49,10 @@ const runCommand = async (url: string, words: readonly string[], timeoutMs = COM
     const reply = await client.call(command, ...args)
     return reply === null ? null : String(reply)
   } catch (error) {
-    if (error instanceof Error && error.message === 'Command timed out') {
-      throw new Error(`no reply to ${words[0]} in ${timeoutMs} ms`, { cause: error })
-    }
     // Once the connection is closed the client reports only that; the reason came before, as an event.
-    throw problem ?? error
+    const reason = problem ?? (error as Error)
+    if (reason.message === 'Command timed out') throw new Error(`no reply to ${words[0]} in ${timeoutMs} ms`, { cause: reason })
+    throw reason
   } finally {
     client.disconnect()
   }
