@@ -22,7 +22,7 @@ afterEach(async () => {
 })
 
 describe('start', () => {
-  it('gives an initialised server that knows itself', async () => {
+  it('returns an initialised server with its version and home', async () => {
     const server = await AppServerProcess.start({ binary, codexHome: home, clientInfo })
     expect([server.codexVersion, server.codexHome]).toEqual([await readCodexVersion(binary), home])
     expect(server.userAgent).toMatch(/^codex-bridge-test\//)
@@ -35,7 +35,7 @@ describe('start', () => {
     await expect(server.peer.request('model/list', {})).rejects.toBeInstanceOf(RpcClosedError)
   })
 
-  it('delivers what follows the handshake at once', async () => {
+  it('delivers notifications that follow the handshake at once', async () => {
     await writeFile(join(home, 'config.toml'), 'this is not toml')
     const methods: string[] = []
     const server = await AppServerProcess.start({
@@ -48,7 +48,7 @@ describe('start', () => {
     await server.stop()
   })
 
-  it('suppresses notifications it was told to', async () => {
+  it('suppresses the notifications that are opted out', async () => {
     await writeFile(join(home, 'config.toml'), 'this is not toml')
     const methods: string[] = []
     const server = await AppServerProcess.start({
@@ -63,7 +63,7 @@ describe('start', () => {
     expect(methods).not.toContain('configWarning')
   })
 
-  it('passes config overrides on', async () => {
+  it('passes config overrides', async () => {
     const server = await AppServerProcess.start({
       binary,
       codexHome: home,
@@ -116,7 +116,7 @@ describe('stop', () => {
   ])('aborts a running turn and its %s command, and leaves no process', async (_kind, directive) => {
     await using codex = await CodexFixture.start()
     const threadId = await codex.startThread()
-    // A number of its own finds the command wherever it runs: codex gives it another process group.
+    // A unique number finds the command wherever it runs: codex gives it another process group.
     const command = `sleep 300.${process.pid}1`
     await codex.startTurn(threadId, `#${directive} ${command}`)
     if (directive === 'ask-run') codex.server.peer.respond((await codex.request(0)).id, { decision: 'accept' })
@@ -150,7 +150,7 @@ while true; do sleep 0.05; done
     await vi.waitFor(() => expect(livingMembers(server.pid)).toEqual([]))
   })
 
-  it('takes down what an ended leader left behind', async () => {
+  it('ends what an exited leader left behind', async () => {
     const leaver = join(home, 'leaver')
     await writeFile(
       leaver,
@@ -162,7 +162,7 @@ while true; do sleep 0.05; done
     await vi.waitFor(() => expect(livingMembers(server.pid)).toEqual([]))
   })
 
-  it('rejects what is pending when the process is killed, and says how it ended', async () => {
+  it('rejects pending calls when the process is killed, and reports the signal', async () => {
     await using codex = await CodexFixture.start()
     const pending = codex.server.peer.call('command/exec', { command: ['sleep', '60'] }).catch((e: unknown) => e)
     await codex.server.peer.request('model/list', {})
@@ -186,7 +186,7 @@ while true; do sleep 0.05; done
 
   it('leaves no listener or timer behind', async () => {
     const before = process.eventNames().map((name) => [name, process.listenerCount(name)])
-    // Until 0.154 or so, of several first starts in an empty home some may end at once.
+    // Until about 0.154, some of several first starts in an empty home may end at once.
     await (await AppServerProcess.start({ binary, codexHome: home, clientInfo })).stop()
     const servers = await Promise.all([1, 2, 3].map(() => AppServerProcess.start({ binary, codexHome: home, clientInfo })))
     await Promise.all(servers.map((server) => server.stop()))
@@ -206,7 +206,7 @@ describe('requests', () => {
     expect(peer.stats.protocolErrors).toBe(0)
   })
 
-  it('all 500 of a flood are answered', async () => {
+  it('are all answered when 500 are sent at once', async () => {
     await using codex = await CodexFixture.start()
     const { peer } = codex.server
     const calls = Array.from({ length: 500 }, () => peer.request('model/list', { limit: 1 }, { timeoutMs: 10_000 }))
@@ -214,7 +214,7 @@ describe('requests', () => {
     expect(peer.stats).toMatchObject({ inFlight: 0, queued: 0, protocolErrors: 0 })
   })
 
-  it("all 2000 of a flood beyond codex's own limit are answered or rejected by their deadline", async () => {
+  it("are answered or rejected by their deadline when 2000 exceed codex's own limit", async () => {
     await using codex = await CodexFixture.start({ server: { peer: { maxInFlight: 2000 } } })
     const { peer } = codex.server
     const started = performance.now()
@@ -229,7 +229,7 @@ describe('requests', () => {
     await expect(peer.request('model/list', { limit: 1 })).resolves.toBeDefined()
   })
 
-  it('tell an unknown method from a bad parameter', async () => {
+  it('distinguish an unknown method from a bad parameter', async () => {
     await using codex = await CodexFixture.start()
     const { peer } = codex.server
     const unknown: unknown = await peer.request('thread/unheard', {}).catch((e: unknown) => e)
@@ -239,7 +239,7 @@ describe('requests', () => {
     expect(isUnknownMethod(bad, 'thread/start')).toBe(false)
   })
 
-  it('tell which methods the server has', async () => {
+  it('list the methods of the server', async () => {
     await using codex = await CodexFixture.start()
     const methods = await readMethods(codex.server.peer)
     expect([...(methods ?? [])]).toEqual(expect.arrayContaining(['initialize', 'thread/start', 'turn/start', 'turn/interrupt']))

@@ -55,7 +55,7 @@ it.each(['SIGKILL', 'SIGTERM', 'SIGHUP'] as const)('codex and its command die wi
 
 const canBind = spawnSync('setpriv', ['--pdeathsig', 'TERM', '--', 'true']).status === 0
 
-it.runIf(canBind)('where the kernel can tell, so does a child that does not mind the end of its stdin', async () => {
+it.runIf(canBind)('where setpriv works, so does a child that ignores the end of its stdin', async () => {
   await using codex = await CodexFixture.start()
   const deaf = join(codex.workspace, 'deaf')
   await writeFile(

@@ -46,7 +46,7 @@ describe('a turn', () => {
     expect(await codex.runTurn(threadId, 'again')).toMatchObject({ status: 'completed' })
   })
 
-  it('takes a steer without losing its script', async () => {
+  it('takes a steer and continues', async () => {
     await using codex = await CodexFixture.start()
     const threadId = await codex.startThread()
     const turnId = await codex.startTurn(threadId, '#run sleep 0.4\n#say fin')
@@ -61,7 +61,7 @@ describe('a turn', () => {
 })
 
 describe('a command approval', () => {
-  it('accepted runs the command', async () => {
+  it('runs the command when accepted', async () => {
     await using codex = await CodexFixture.start()
     const threadId = await codex.startThread()
     const target = join(codex.workspace, 'made')
@@ -80,7 +80,7 @@ describe('a command approval', () => {
     await codex.seen('item/completed', ({ item }) => item.type === 'commandExecution' && item.status === 'completed')
   })
 
-  it('declined tells the model and the turn goes on', async () => {
+  it('tells the model when declined, and the turn continues', async () => {
     await using codex = await CodexFixture.start()
     const threadId = await codex.startThread()
     const target = join(codex.workspace, 'made')
@@ -94,7 +94,7 @@ describe('a command approval', () => {
     expect(await exists(target)).toBe(false)
   })
 
-  it('answered with an error never runs', async () => {
+  it('never runs the command when answered with an error', async () => {
     await using codex = await CodexFixture.start()
     const threadId = await codex.startThread()
     const target = join(codex.workspace, 'made')
@@ -104,7 +104,7 @@ describe('a command approval', () => {
     expect(await exists(target)).toBe(false)
   })
 
-  it('may be two at once, answered in any order', async () => {
+  it('can be pending twice and answered in any order', async () => {
     await using codex = await CodexFixture.start()
     const threadId = await codex.startThread()
     const turnId = await codex.startTurn(threadId, '#ask-run echo first\n#+ask-run echo second')
@@ -115,7 +115,7 @@ describe('a command approval', () => {
     expect(await codex.turnEnd(turnId)).toMatchObject({ status: 'completed', items: [{ text: 'result: first; second' }] })
   })
 
-  it('is closed by an interrupt; a late answer is refused here already', async () => {
+  it('is closed by an interrupt; the client then refuses an answer', async () => {
     await using codex = await CodexFixture.start()
     const threadId = await codex.startThread()
     const turnId = await codex.startTurn(threadId, '#ask-run echo x')
@@ -128,7 +128,7 @@ describe('a command approval', () => {
 })
 
 describe('other approvals', () => {
-  it('file change, user input and permissions reach the handler and go on with the answer', async () => {
+  it('of file changes, user input and permissions reach the handler, and the turn continues with the answer', async () => {
     await using codex = await CodexFixture.start({
       home: { features: { default_mode_request_user_input: true, request_permissions_tool: true } },
     })
@@ -154,7 +154,7 @@ describe('other approvals', () => {
 })
 
 describe('interrupt', () => {
-  it('by id straight after the start is lost; with an empty id it is not', async () => {
+  it('is lost by id straight after the start, and not with an empty id', async () => {
     await using codex = await CodexFixture.start()
     const threadId = await codex.startThread()
     const { peer } = codex.server
@@ -167,7 +167,7 @@ describe('interrupt', () => {
     expect(await codex.turnEnd(turnId)).toMatchObject({ status: 'interrupted', error: null })
   })
 
-  it('by id works once the turn has started, and the thread takes the next prompt', async () => {
+  it('works by id once the turn has started, and the thread takes the next prompt', async () => {
     await using codex = await CodexFixture.start()
     const threadId = await codex.startThread()
     const turnId = await codex.startTurn(threadId, '#say some text\n#hang')
@@ -179,7 +179,7 @@ describe('interrupt', () => {
 })
 
 describe('resume', () => {
-  it('errors are told apart: nothing stored, other writer, archived', async () => {
+  it('is refused with different errors: nothing stored, other writer, archived', async () => {
     await using codex = await CodexFixture.start()
     const threadId = await codex.startThread()
     const resume = (peer = codex.server.peer, id = threadId) =>

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { appServerArgs, appServerEnv } from './launch.ts'
 
 describe('appServerEnv', () => {
-  it("hides the bridge's own variables and those named, and sets the home", () => {
+  it("removes the bridge's own variables and the named ones, and sets the home", () => {
     const base = {
       PATH: '/bin',
       BRIDGE_TOKEN: 's',

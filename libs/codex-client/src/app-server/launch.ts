@@ -1,18 +1,18 @@
 import { execFile } from 'node:child_process'
 
-/** Variables of the bridge's own that no child, and no command a model runs in it, may see. */
+/** The bridge's own variables, which no child and no command of a model may see. */
 const BRIDGE_VARIABLES = /^(BRIDGE|NATS|REDIS)_/
 const PROBE_TIMEOUT_MS = 2000
 
 export type AppServerEnvOptions = {
   codexHome: string
-  /** Added last, unfiltered. */
+  /** Added last and not filtered. */
   env?: Readonly<Record<string, string>>
-  /** Exact names to strip besides BRIDGE_*, NATS_* and REDIS_*. */
+  /** Exact names to remove besides BRIDGE_*, NATS_* and REDIS_*. */
   stripEnv?: readonly string[]
 }
 
-/** An environment without the bridge's secrets and the names that `strips` says. */
+/** An environment without the bridge's own variables and those that `strips` selects. */
 export const childEnv = (base: NodeJS.ProcessEnv, strips: (name: string) => boolean = () => false): Record<string, string> => {
   const env: Record<string, string> = {}
   for (const [name, value] of Object.entries(base)) {
@@ -21,7 +21,7 @@ export const childEnv = (base: NodeJS.ProcessEnv, strips: (name: string) => bool
   return env
 }
 
-/** Environment of the child: the given one without the bridge's secrets, with CODEX_HOME. */
+/** Environment of an app-server: the given one without the bridge's own variables, with CODEX_HOME. */
 export const appServerEnv = (base: NodeJS.ProcessEnv, options: AppServerEnvOptions): Record<string, string> => {
   const strip = new Set(options.stripEnv)
   return { ...childEnv(base, (name) => strip.has(name)), ...options.env, CODEX_HOME: options.codexHome }
@@ -48,9 +48,9 @@ export const appServerArgs = (options: AppServerArgsOptions): string[] => [
 let deathSignalProbe: Promise<boolean> | undefined
 
 /**
- * The command line that binds a child to its parent's life. Where util-linux `setpriv` works the kernel sends the child SIGTERM
- * when the parent dies, however it dies; setpriv replaces itself by the binary, so the pid stays the child's. (Precisely: when the
- * parent's *thread* that spawned it ends, so spawn from the main thread.) Elsewhere only the end of its stdin tells the child.
+ * The command line that ends a child with its parent. If util-linux `setpriv` works, the kernel sends the child SIGTERM when the
+ * parent dies in any way. setpriv replaces itself by the binary, so the pid stays the same. (Precisely: when the *thread* that spawned
+ * it ends, so spawn from the main thread.) Elsewhere the child only notices the end of its stdin.
  */
 export const boundToParent = async (binary: string, args: readonly string[]): Promise<{ command: string; args: string[] }> => {
   deathSignalProbe ??= probeDeathSignal()
@@ -59,7 +59,7 @@ export const boundToParent = async (binary: string, args: readonly string[]): Pr
     : { command: binary, args: [...args] }
 }
 
-/** Tried and not looked up: busybox has a setpriv without this option. */
+/** Runs it to find out, because busybox has a setpriv without this option. */
 const probeDeathSignal = (): Promise<boolean> => {
   if (process.platform !== 'linux') return Promise.resolve(false)
   return new Promise((done) => {

@@ -10,7 +10,7 @@ afterEach(() => {
   }
 })
 
-/** A shell that puts one command in a session of its own and ends, so that the command is an orphan with the mark. */
+/** A process that starts a command in a new session and ends, so that the command is an orphan with the mark. */
 const leaveOrphan = async (mark: string): Promise<void> => {
   const script = `const { spawn } = require("node:child_process"); spawn("sleep", ["60"], { detached: true, stdio: "ignore" }).unref()`
   const env = { ...process.env, [PROCESS_MARK_VARIABLE]: mark }
@@ -18,7 +18,7 @@ const leaveOrphan = async (mark: string): Promise<void> => {
 }
 
 describe.runIf(process.platform === 'linux')('reapMarkedProcesses', () => {
-  it('kills orphans in sessions of their own, by their mark only', async () => {
+  it('kills orphans in other sessions, but only those with the mark', async () => {
     const mine = `mine-${process.pid}`
     const other = `mine-${process.pid}-other`
     await leaveOrphan(mine)

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { type ProcessIdentity, processIdentity, processStatus } from '@codex-bridge/platform'
 
-/** Environment variable that every descendant of one app-server inherits; its value is unique per app-server. */
+/** Environment variable that all descendants of an app-server inherit. Its value is unique per app-server. */
 export const PROCESS_MARK_VARIABLE = 'CODEX_BRIDGE_PROCESS_MARK'
 
 /** A process may fork just before it is killed; the next pass finds its child. */
@@ -44,7 +44,7 @@ const environmentOf = (pid: string): string[] => {
   try {
     return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0')
   } catch {
-    // Gone, or another user's.
+    // The process is gone or belongs to another user.
     return []
   }
 }
@@ -54,6 +54,7 @@ const kill = (pid: number): boolean => {
     process.kill(pid, 'SIGKILL')
     return true
   } catch {
+    // It ended on its own.
     return false
   }
 }

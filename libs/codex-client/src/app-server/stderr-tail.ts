@@ -1,7 +1,7 @@
-/** codex logs to stderr as text for people; the last few lines are all a diagnosis needs. */
+/** codex logs text to stderr. The last few lines are enough for a diagnosis. */
 const DEFAULT_KEEP_BYTES = 8 * 1024
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: ESC is what starts a terminal sequence.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: ESC starts a terminal sequence.
 const ANSI = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)|[@-Z\\-_])/g
 
 /** Removes terminal control sequences (colours, cursor moves, titles). */
@@ -13,7 +13,7 @@ export class StderrTail {
   #parts: Buffer[] = []
   #bytes = 0
 
-  /** @param keepBytes size of the text {@link read} returns at most, in bytes */
+  /** @param keepBytes maximum size of the text that {@link read} returns, in bytes */
   constructor(keepBytes = DEFAULT_KEEP_BYTES) {
     this.#keepBytes = keepBytes
   }
@@ -21,10 +21,10 @@ export class StderrTail {
   push(chunk: Buffer): void {
     this.#parts.push(chunk)
     this.#bytes += chunk.length
-    // Twice the size, so that colour codes do not eat up what is left of the text; cut rarely, so that a push stays cheap.
+    // Twice the size, because colour codes take part of it. Cut rarely, so that a push stays cheap.
     if (this.#bytes > 4 * this.#keepBytes) {
       const kept = Buffer.concat(this.#parts).subarray(-2 * this.#keepBytes)
-      // A copy: a subarray would keep the whole chunk alive.
+      // A copy: a subarray would keep the whole chunk in memory.
       this.#parts = [Buffer.from(kept)]
       this.#bytes = kept.length
     }

@@ -40,13 +40,13 @@ const npmInstall = (prefix: string, native = `lib/node_modules/@openai/codex-lin
 const resolve = (env: NodeJS.ProcessEnv, searchFrom = root) => resolveCodexBinary({ env, searchFrom, ...platform })
 
 describe('resolveCodexBinary', () => {
-  it('takes CODEX_BIN first', () => {
+  it('prefers CODEX_BIN', () => {
     const bin = file('mine/codex')
     npmInstall('usr')
     expect(resolve({ CODEX_BIN: bin, PATH: join(root, 'usr/bin') })).toEqual({ path: bin, origin: 'env' })
   })
 
-  it('never replaces a CODEX_BIN that does not work', () => {
+  it('does not replace a CODEX_BIN that does not work', () => {
     npmInstall('usr')
     expect(() => resolve({ CODEX_BIN: join(root, 'none'), PATH: join(root, 'usr/bin') })).toThrow(/CODEX_BIN=.*no such file/)
     const plain = file('plain', 'data', 0o644)
@@ -77,14 +77,14 @@ describe('resolveCodexBinary', () => {
     expect(resolve({ PATH: join(root, 'pnpm') })).toEqual({ path: native, origin: 'path' })
   })
 
-  it('takes a native binary and a foreign wrapper script on PATH as they are', () => {
+  it('uses a native binary or another wrapper script on PATH as it is', () => {
     const native = file('a/codex')
     expect(resolve({ PATH: join(root, 'a') }).path).toBe(native)
     const wrapper = file('b/codex', '#!/bin/sh\nexec /opt/codex "$@"\n')
     expect(resolve({ PATH: join(root, 'b') }).path).toBe(wrapper)
   })
 
-  it('passes over node_modules/.bin on PATH, then finds the same install from node_modules', () => {
+  it('skips node_modules/.bin on PATH, then finds the same install from node_modules', () => {
     const native = file(`node_modules/@openai/codex-linux-x64/vendor/${TRIPLE}/bin/codex`)
     file('node_modules/.bin/codex', '#!/usr/bin/env node\n')
     const deep = join(root, 'libs/client/dist')
@@ -93,13 +93,13 @@ describe('resolveCodexBinary', () => {
     expect(resolve({ PATH: `${join(root, 'node_modules/.bin')}:${join(root, 'usr/bin')}` }, deep).path).toBe(users)
   })
 
-  it('goes on past a launcher whose binary is missing', () => {
+  it('continues after a launcher whose binary is missing', () => {
     link('broken/codex', file('broken/lib/codex/bin/codex.js', '#!/usr/bin/env node\n'))
     const native = file('good/codex')
     expect(resolve({ PATH: `${join(root, 'broken')}:${join(root, 'good')}` }).path).toBe(native)
   })
 
-  it('says what it tried', () => {
+  it('names what it tried', () => {
     link('broken/codex', file('broken/lib/codex/bin/codex.js', '#!/usr/bin/env node\n'))
     const error = (() => {
       try {
@@ -123,7 +123,7 @@ describe('readCodexVersion', () => {
   })
 
   it('fails in time', async () => {
-    await expect(readCodexVersion(file('slow', '#!/bin/sh\nexec sleep 30\n'), { timeoutMs: 100 })).rejects.toThrow(/told no version/)
-    await expect(readCodexVersion(join(root, 'none'))).rejects.toThrow(/told no version/)
+    await expect(readCodexVersion(file('slow', '#!/bin/sh\nexec sleep 30\n'), { timeoutMs: 100 })).rejects.toThrow(/printed no version/)
+    await expect(readCodexVersion(join(root, 'none'))).rejects.toThrow(/printed no version/)
   })
 })

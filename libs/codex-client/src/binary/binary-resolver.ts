@@ -9,7 +9,7 @@ export type CodexBinary = {
   origin: 'env' | 'path' | 'node_modules'
 }
 
-/** No usable codex was found; `tried` says place by place what was looked at and why it did not do. */
+/** No usable codex was found. `tried` names every place and why it was not usable. */
 export class CodexBinaryNotFoundError extends Error {
   override readonly name = 'CodexBinaryNotFoundError'
   readonly tried: readonly string[]
@@ -38,7 +38,7 @@ const TRIPLES: Readonly<Record<string, string>> = {
   'win32-x64': 'x86_64-pc-windows-msvc',
 }
 
-/** A launcher or a package manager's shim is small; no need to read a 200 MB binary to see that it is none. */
+/** Launchers and shims of package managers are small, so this much of a 200 MB binary shows that it is neither. */
 const SCRIPT_BYTES = 8192
 const VERSION_TIMEOUT_MS = 5000
 
@@ -51,9 +51,9 @@ type Target = {
 /**
  * Finds the native codex binary: CODEX_BIN, else `codex` on PATH, else the one in node_modules above this module.
  *
- * The npm launcher (a Node script) is followed to the native binary of its platform package, because killing the launcher
- * leaves the native child alive. `node_modules/.bin` folders on PATH are skipped: npm puts them in front when it runs a script,
- * and they would hide the codex the user has installed; their codex is found by the last step.
+ * The npm launcher (a Node script) is followed to the native binary of its platform package, because killing the launcher leaves the
+ * native child running. `node_modules/.bin` folders on PATH are skipped: npm puts them in front when it runs a script, where they would
+ * hide the codex that the user installed. The last step finds theirs.
  * @throws CodexBinaryNotFoundError also when CODEX_BIN is set but unusable: an explicit setting is never silently replaced
  */
 export const resolveCodexBinary = (options: ResolveCodexBinaryOptions = {}): CodexBinary => {
@@ -96,7 +96,7 @@ export const readCodexVersion = (path: string, options: { timeoutMs?: number } =
       if (version) {
         done(version)
       } else {
-        fail(new Error(`${path} --version told no version`, { cause: error ?? undefined }))
+        fail(new Error(`${path} --version printed no version`, { cause: error ?? undefined }))
       }
     })
   })
@@ -109,7 +109,7 @@ const targetOf = (platform: NodeJS.Platform, arch: string): Target | undefined =
     : { packageName: `@openai/codex-${name}-${arch}`, triple, executable: name === 'win32' ? 'codex.exe' : 'codex' }
 }
 
-/** From a file somebody calls codex to the native binary behind it. */
+/** The native binary behind a file called codex. */
 const follow = (candidate: string, target: Target | undefined): { path: string } | { problem: string } => {
   let real: string
   try {
@@ -117,7 +117,7 @@ const follow = (candidate: string, target: Target | undefined): { path: string }
   } catch {
     return { problem: 'no such file' }
   }
-  // npm's launcher is run through node and need not be executable itself.
+  // npm's launcher runs through node and need not be executable.
   if (!(isExecutableFile(real) || real.endsWith('.js'))) return { problem: 'not an executable file' }
   const launcher = launcherOf(real, candidate)
   if (!launcher) return { path: real }
@@ -125,7 +125,7 @@ const follow = (candidate: string, target: Target | undefined): { path: string }
   return native ? { path: native } : { problem: `npm launcher ${launcher} without a native binary for this platform` }
 }
 
-/** The npm launcher script, when `real` is it or is a package manager's shell shim for it; undefined for a binary or another script. */
+/** The npm launcher, if `real` is it or a package manager's shell shim for it; undefined for a binary or another script. */
 const launcherOf = (real: string, candidate: string): string | undefined => {
   const head = readHead(real)
   if (!head.startsWith('#!')) return real.endsWith('.js') ? real : undefined
@@ -149,7 +149,7 @@ const searchUpward = (from: string, target: Target): string | undefined => {
   }
 }
 
-/** Newer packages keep the binary in `bin/`; up to about 0.130 it was in `codex/`, at first in the launcher's own package. */
+/** Newer packages have the binary in `bin/`. Until about 0.130 it was in `codex/`, at first in the launcher's own package. */
 const nativeInPackage = (packageRoot: string, target: Target): string | undefined =>
   ['bin', 'codex'].map((folder) => join(packageRoot, 'vendor', target.triple, folder, target.executable)).find(isExecutableFile)
 
@@ -162,7 +162,7 @@ const isExecutableFile = (path: string): boolean => {
   }
 }
 
-/** Start of a file as text; empty when it may be executed but not read, which only a binary can be. */
+/** Start of a file as text; empty if it may be executed but not read, which only works for a binary. */
 const readHead = (path: string): string => {
   try {
     const file = openSync(path, 'r')

@@ -10,18 +10,18 @@ const untilEnded = (pid: number): Promise<boolean> =>
   waitFor(() => findProcesses((info) => info.pid === pid && info.state !== 'Z').length === 0, { describe: `process ${pid} to end` })
 
 describe('runBounded', () => {
-  it('answers code, output and errors apart, in the environment it was given and no other', async () => {
+  it('answers code, stdout and stderr separately, with exactly the given environment', async () => {
     const end = await run('echo "$ONLY"; echo no >&2; env | grep -c . ; exit 3', { env: { ONLY: 'this', PATH: '/usr/bin:/bin' } })
     expect(end).toMatchObject({ code: 3, stderr: 'no\n', timedOut: false })
     expect(end.stdout.split('\n')[0]).toBe('this')
     expect(Number(end.stdout.split('\n')[1])).toBeLessThan(6)
   })
 
-  it('has no input to wait for', async () => {
+  it('has no input', async () => {
     expect(await run('cat')).toMatchObject({ code: 0, stdout: '' })
   })
 
-  it('ends a program that outlives its deadline, also one that ignores the first signal, and what it started', async () => {
+  it('ends a program at its deadline, with its children, even if it ignores the first signal', async () => {
     const started = performance.now()
     const end = await run("trap '' TERM; sleep 60 & echo $!; while :; do sleep 0.1; done", { timeoutMs: 300 })
     expect(end).toMatchObject({ code: null, timedOut: true })
@@ -29,7 +29,7 @@ describe('runBounded', () => {
     await untilEnded(Number(end.stdout))
   })
 
-  it('does not wait for what a program leaves behind, and ends it', async () => {
+  it('ends what a program leaves behind without waiting for it', async () => {
     const started = performance.now()
     const end = await run('sleep 60 & echo $!')
     expect(end.code).toBe(0)
@@ -37,11 +37,11 @@ describe('runBounded', () => {
     await untilEnded(Number(end.stdout))
   })
 
-  it('ends a program that does not stop talking', async () => {
+  it('ends a program with too much output', async () => {
     expect(await run('yes')).toMatchObject({ code: null, timedOut: false })
   })
 
-  it('says so when a folder is not there', async () => {
+  it('rejects for a missing folder', async () => {
     await expect(run('true', { cwd: '/nowhere/at/all' })).rejects.toThrow('ENOENT')
   })
 })

@@ -20,16 +20,16 @@ export type CommandEnd = {
   timedOut: boolean
 }
 
-/** More output than this ends the command; nothing that is run this way has so much to say. */
+/** More output than this ends the command. No command that is run this way needs more. */
 const MAX_OUTPUT_BYTES = 32 * 1024 * 1024
-/** From SIGTERM, which lets a program tidy up, to SIGKILL. */
+/** Time from SIGTERM, on which a program can clean up, to SIGKILL. */
 const TERM_GRACE_MS = 1000
-/** How long the pipes may stay open after the exit. What the program itself wrote is there at once; a helper that left the group may hold them. */
+/** How long the pipes may stay open after the exit: a helper that left the group may hold them. The program's own output arrives at once. */
 const DRAIN_MS = 250
 
 /**
- * Runs a short-lived program without input and waits for its end, at most until its deadline. Its process group ends with it,
- * and it is told when this process dies.
+ * Runs a short-lived program without input and waits for its end, at most until its deadline. Its process group ends with it, and it
+ * gets SIGTERM when this process dies.
  * @throws Error of the spawn: no such file, no such folder, no permission
  */
 export const runBounded = async ({ binary, args, cwd, env, timeoutMs }: BoundedCommand): Promise<CommandEnd> => {

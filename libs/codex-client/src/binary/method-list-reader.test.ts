@@ -6,8 +6,8 @@ const refusing = (answer: { code: number; message: string }) => ({
   request: (method: string) => Promise.reject(new RpcError(method, { ...answer, message: answer.message.replace('?', method) })),
 })
 
-describe('the methods of a server', () => {
-  it('are those its refusal names', () => {
+describe('readMethods and parseMethodList', () => {
+  it('read the methods that a refusal names', () => {
     const message = 'Invalid request: unknown variant `x/y`, expected one of `initialize`, `thread/start`, `getAuthStatus`'
     expect([...(parseMethodList(message) ?? [])]).toEqual(['initialize', 'thread/start', 'getAuthStatus'])
   })
@@ -17,18 +17,18 @@ describe('the methods of a server', () => {
     'Invalid request: unknown variant `x/y`, expected one of `cli`, `vscode`',
     'Method not found',
     '',
-  ])('are not known from "%s"', (message) => {
+  ])('read no methods from "%s"', (message) => {
     expect(parseMethodList(message)).toBeUndefined()
   })
 
-  it('are asked for with a method nobody has', async () => {
+  it('call a method that does not exist', async () => {
     const list = { code: -32600, message: 'Invalid request: unknown variant `?`, expected one of `initialize`, `turn/start`' }
     expect([...((await readMethods(refusing(list))) ?? [])]).toEqual(['initialize', 'turn/start'])
     expect(await readMethods(refusing({ code: -32601, message: 'Method not found' }))).toBeUndefined()
     expect(await readMethods({ request: () => Promise.resolve({}) as never })).toBeUndefined()
   })
 
-  it('are not guessed when the server cannot be asked', async () => {
+  it('pass other errors on', async () => {
     const closed = new RpcClosedError('codex-bridge/methods', true)
     await expect(readMethods({ request: () => Promise.reject(closed) })).rejects.toBe(closed)
     await expect(readMethods(refusing({ code: -32600, message: 'Not initialized' }))).rejects.toThrow('Not initialized')

@@ -1,24 +1,18 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { encodeJsonLine, JsonLineDecoder, type LineError } from './json-lines.ts'
+import { encodeJsonLine, JsonLineDecoder } from './json-lines.ts'
 
 const decode = (chunks: Iterable<Buffer>, maxLineBytes?: number) => {
-  const values: unknown[] = []
-  const errors: LineError[] = []
-  const decoder = new JsonLineDecoder({
-    onValue: (value) => values.push(value),
-    onError: (error) => errors.push(error),
-    ...(maxLineBytes === undefined ? {} : { maxLineBytes }),
-  })
-  for (const chunk of chunks) {
-    decoder.push(chunk)
+  const decoder = new JsonLineDecoder(maxLineBytes)
+  const lines = [...[...chunks].flatMap((chunk) => [...decoder.push(chunk)]), ...decoder.end()]
+  return {
+    values: lines.flatMap((line) => ('value' in line ? [line.value] : [])),
+    errors: lines.flatMap((line) => ('error' in line ? [line.error] : [])),
   }
-  decoder.end()
-  return { values, errors }
 }
 
 describe('JsonLineDecoder', () => {
-  it('gives back what was encoded, however the bytes are cut', () => {
+  it('decodes what was encoded, however the bytes are cut', () => {
     fc.assert(
       fc.property(
         fc.array(fc.json({ stringUnit: 'binary' }), { maxLength: 8 }),
@@ -39,7 +33,7 @@ describe('JsonLineDecoder', () => {
     )
   })
 
-  it('survives a UTF-8 sequence cut at every byte', () => {
+  it('decodes a UTF-8 sequence that is cut at every byte', () => {
     const bytes = Buffer.from('{"text":"añ→🎉"}\n')
     expect(decode([...bytes].map((byte) => Buffer.from([byte]))).values).toEqual([{ text: 'añ→🎉' }])
   })
@@ -48,7 +42,7 @@ describe('JsonLineDecoder', () => {
     expect(decode([Buffer.from('{"a":1}\r\n\r\n\n  \n{"a":2}')])).toEqual({ values: [{ a: 1 }, { a: 2 }], errors: [] })
   })
 
-  it('drops a malformed line, tells about it and goes on', () => {
+  it('drops a malformed line, reports it and continues', () => {
     const { values, errors } = decode([Buffer.from('1\nnot json\n{"a":\n2\n')])
     expect(values).toEqual([1, 2])
     expect(errors).toEqual([
@@ -57,14 +51,14 @@ describe('JsonLineDecoder', () => {
     ])
   })
 
-  it('drops an overlong line once, whole, and goes on', () => {
+  it('drops an overlong line completely, reports it once and continues', () => {
     const long = Buffer.from(`"${'x'.repeat(98)}"`)
     const { values, errors } = decode([long.subarray(0, 60), long.subarray(60), Buffer.from('\n"next"\n')], 50)
     expect(values).toEqual(['next'])
     expect(errors).toMatchObject([{ kind: 'line_too_long', bytes: 100 }])
   })
 
-  it('takes a line of exactly the limit', () => {
+  it('accepts a line of exactly the limit', () => {
     expect(decode([Buffer.from(`"${'x'.repeat(48)}"\n`)], 50).errors).toEqual([])
   })
 
@@ -87,7 +81,7 @@ describe('encodeJsonLine', () => {
     expect(encodeJsonLine({ a: 'x\ny' })).toBe('{"a":"x\\ny"}\n')
   })
 
-  it('refuses what JSON cannot carry', () => {
+  it('refuses a value without a JSON form', () => {
     expect(() => encodeJsonLine(undefined)).toThrow(TypeError)
   })
 })

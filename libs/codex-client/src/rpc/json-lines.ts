@@ -1,5 +1,5 @@
-/** Default ceiling for one line. A full thread history is the largest message seen and stays well below it. */
-export const DEFAULT_MAX_LINE_BYTES = 64 * 1024 * 1024
+/** Default limit for one line. The largest message seen, a full thread history, is well below it. */
+const DEFAULT_MAX_LINE_BYTES = 64 * 1024 * 1024
 
 const NEWLINE = 0x0a
 const PREVIEW_BYTES = 200
@@ -11,52 +11,41 @@ export type LineError = {
   preview: string
 }
 
-export type JsonLineDecoderOptions = {
-  /** One parsed line, in order of arrival. */
-  onValue: (value: unknown) => void
-  /** One dropped line. Decoding goes on with the next one. */
-  onError: (error: LineError) => void
-  /** Longest line kept in memory, in bytes, without its newline. Default {@link DEFAULT_MAX_LINE_BYTES}. */
-  maxLineBytes?: number
-}
+/** One line of the stream: its value, or why it was dropped. */
+export type JsonLine = { value: unknown } | { error: LineError }
 
 /**
  * Incremental decoder of newline-delimited JSON.
  *
- * Chunks are kept as they come and joined once per line, so a line of n bytes costs O(n) whatever the chunk size; text is
- * decoded per line, so a chunk border inside a UTF-8 sequence does no harm. CRLF is accepted, blank lines are skipped.
+ * Chunks are kept as they come and joined once per line, so a line of n bytes costs O(n) whatever the chunk size. Text is decoded per
+ * line, so a chunk may end inside a UTF-8 sequence. CRLF is accepted, and blank lines are skipped.
  */
 export class JsonLineDecoder {
-  readonly #options: JsonLineDecoderOptions
   readonly #maxLineBytes: number
   #parts: Buffer[] = []
   #bytes = 0
-  /** Set while the rest of an overlong line is being thrown away. */
+  /** Set while the rest of an overlong line is being dropped. */
   #skipping: { bytes: number; preview: string } | undefined
 
-  constructor(options: JsonLineDecoderOptions) {
-    this.#options = options
-    this.#maxLineBytes = options.maxLineBytes ?? DEFAULT_MAX_LINE_BYTES
+  /** @param maxLineBytes longest line kept in memory, in bytes, without its newline; a longer one is dropped */
+  constructor(maxLineBytes = DEFAULT_MAX_LINE_BYTES) {
+    this.#maxLineBytes = maxLineBytes
   }
 
-  /** Feeds the next bytes of the stream. */
-  push(chunk: Buffer): void {
+  /** Takes the next bytes of the stream. Lines come out in order, each before the bytes after it are read. */
+  *push(chunk: Buffer): Generator<JsonLine> {
     let start = 0
-    for (;;) {
-      const end = chunk.indexOf(NEWLINE, start)
-      if (end === -1) {
-        this.#append(chunk.subarray(start))
-        return
-      }
+    for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
       this.#append(chunk.subarray(start, end))
-      this.#finishLine()
       start = end + 1
+      yield* this.#finishLine()
     }
+    this.#append(chunk.subarray(start))
   }
 
   /** Ends the stream: a last line without newline counts as a line. */
-  end(): void {
-    if (this.#bytes > 0 || this.#skipping) this.#finishLine()
+  *end(): Generator<JsonLine> {
+    if (this.#bytes > 0 || this.#skipping) yield* this.#finishLine()
   }
 
   #append(part: Buffer): void {
@@ -72,24 +61,16 @@ export class JsonLineDecoder {
     }
   }
 
-  #finishLine(): void {
+  *#finishLine(): Generator<JsonLine> {
     if (this.#skipping) {
       const { bytes, preview } = this.#skipping
       this.#skipping = undefined
-      this.#options.onError({ kind: 'line_too_long', bytes, preview })
+      yield { error: { kind: 'line_too_long', bytes, preview } }
       return
     }
     const line = this.#take()
     const text = line.toString('utf8').trim()
-    if (text === '') return
-    let value: unknown
-    try {
-      value = JSON.parse(text)
-    } catch {
-      this.#options.onError({ kind: 'invalid_json', bytes: line.length, preview: text.slice(0, PREVIEW_BYTES) })
-      return
-    }
-    this.#options.onValue(value)
+    if (text !== '') yield parse(text, line.length)
   }
 
   #take(): Buffer {
@@ -101,9 +82,17 @@ export class JsonLineDecoder {
   }
 }
 
+const parse = (text: string, bytes: number): JsonLine => {
+  try {
+    return { value: JSON.parse(text) }
+  } catch {
+    return { error: { kind: 'invalid_json', bytes, preview: text.slice(0, PREVIEW_BYTES) } }
+  }
+}
+
 /**
  * One value as one line, newline included.
- * @throws TypeError for a value JSON cannot carry (undefined, a function, a cycle)
+ * @throws TypeError for a value without a JSON form (undefined, a function, a cycle)
  */
 export const encodeJsonLine = (value: unknown): string => {
   const text = JSON.stringify(value)

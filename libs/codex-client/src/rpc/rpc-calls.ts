@@ -6,11 +6,11 @@ const BACKOFF_MAX_MS = 2000
 export type RequestOptions = {
   /** Deadline in milliseconds from the call, queue time and retries included. Default 30 000 (see `RpcPeerOptions`). */
   timeoutMs?: number
-  /** Gives up waiting; the promise rejects with the signal's reason. A request already written is not recalled. */
+  /** Ends the wait; the promise rejects with the signal's reason. A request that was written is not recalled. */
   signal?: AbortSignal
   /**
-   * Called synchronously with the result when its line is read, before any later line is handled. Use it when a notification
-   * that follows the response at once must already find the response's effect: the promise continues only in a microtask.
+   * Called synchronously with the result when its line is read, before any later line is handled. For a notification that follows the
+   * response at once and must find its effect: code that awaits the promise continues only in a microtask.
    */
   onResult?: (result: unknown) => void
 }
@@ -31,31 +31,32 @@ type Call = {
   retryTimer: NodeJS.Timeout | undefined
 }
 
-export type RpcCallsOptions = {
+/** Writes one request. False when the connection takes no more; throws when the request has no JSON form. */
+export type WriteRequest = (message: { id: number; method: string; params: unknown }) => boolean
+
+export type RpcCallsLimits = {
   maxInFlight: number
-  /** Source of jitter, in [0, 1). */
+  /** Source of retry jitter, in [0, 1). */
   random: () => number
-  /** Writes one request. False when the connection takes none any more; throws when the request has no JSON form. */
-  write: (message: { id: number; method: string; params: unknown }) => boolean
-  /** An `onResult` callback threw. */
-  onCallbackError: (method: string, error: unknown) => void
 }
 
 /**
  * Our requests to the server: ids, deadlines, the cap on requests in flight with a FIFO queue behind it, retries of -32001.
  *
- * A call is in exactly one place: queued, in flight, or waiting for its retry. Whatever ends it, its slot is free again, so a
- * server that never answers cannot stop the queue for longer than the deadlines.
+ * A call is in exactly one place: queued, in flight, or waiting for its retry. However it ends, its slot is free again, so a server
+ * that never answers cannot hold the queue up for longer than the deadlines.
  */
 export class RpcCalls {
-  readonly #options: RpcCallsOptions
+  readonly #write: WriteRequest
+  readonly #limits: RpcCallsLimits
   readonly #queue = new Set<Call>()
   readonly #inFlight = new Map<number, Call>()
   readonly #all = new Set<Call>()
   #nextId = 1
 
-  constructor(options: RpcCallsOptions) {
-    this.#options = options
+  constructor(write: WriteRequest, limits: RpcCallsLimits) {
+    this.#write = write
+    this.#limits = limits
   }
 
   get inFlight(): number {
@@ -66,7 +67,7 @@ export class RpcCalls {
     return this.#queue.size
   }
 
-  /** Starts or queues one call. */
+  /** Starts or queues one call. `options.onResult` must not throw. */
   start(method: string, params: unknown, timeoutMs: number, options: RequestOptions): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const { signal } = options
@@ -108,7 +109,7 @@ export class RpcCalls {
 
   /**
    * Takes an answer.
-   * @returns `late` when the id was ours but nobody waits any more, `unknown` when it never was
+   * @returns `late` for an id of ours whose call has ended, `unknown` for an id that was never ours
    */
   answer(id: number, answer: RpcAnswer): 'taken' | 'late' | 'unknown' {
     const call = this.#inFlight.get(id)
@@ -117,11 +118,7 @@ export class RpcCalls {
       if (!(answer.error.code === RPC_OVERLOADED && this.#retry(call))) call.settle({ error: new RpcError(call.method, answer.error) })
       return 'taken'
     }
-    try {
-      call.onResult?.(answer.result)
-    } catch (error) {
-      this.#options.onCallbackError(call.method, error)
-    }
+    call.onResult?.(answer.result)
     call.settle({ value: answer.result })
     return 'taken'
   }
@@ -135,7 +132,7 @@ export class RpcCalls {
   }
 
   #pump(): void {
-    while (this.#inFlight.size < this.#options.maxInFlight) {
+    while (this.#inFlight.size < this.#limits.maxInFlight) {
       const [call] = this.#queue
       if (!call) return
       this.#queue.delete(call)
@@ -144,7 +141,7 @@ export class RpcCalls {
       call.wireId = id
       this.#inFlight.set(id, call)
       try {
-        call.sent = this.#options.write({ id, method: call.method, params: call.params })
+        call.sent = this.#write({ id, method: call.method, params: call.params })
         if (!call.sent) call.settle({ error: new RpcClosedError(call.method, false) })
       } catch (error) {
         call.settle({ error })
@@ -152,10 +149,10 @@ export class RpcCalls {
     }
   }
 
-  /** An overloaded server has not run the request, so asking again is safe. False when the deadline leaves no room for it. */
+  /** An overloaded server did not run the request, so a retry is safe. False when it would be after the deadline. */
   #retry(call: Call): boolean {
     const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_BASE_MS * 2 ** call.retries)
-    const delay = ceiling * (0.5 + this.#options.random() / 2)
+    const delay = ceiling * (0.5 + this.#limits.random() / 2)
     if (performance.now() + delay >= call.deadlineAt) return false
     this.#remove(call)
     call.sent = false

@@ -1,4 +1,4 @@
-/** The code codex answers with when too many requests are queued in it; the request was not run. */
+/** Answered by codex when too many requests are queued in it. The request was not run. */
 export const RPC_OVERLOADED = -32001
 /** JSON-RPC "method not found". */
 export const RPC_METHOD_NOT_FOUND = -32601
@@ -21,7 +21,7 @@ export class RpcError extends Error {
   }
 }
 
-/** No answer came before the deadline. */
+/** There was no answer before the deadline. */
 export class RpcTimeoutError extends Error {
   override readonly name = 'RpcTimeoutError'
   readonly method: string
@@ -37,7 +37,7 @@ export class RpcTimeoutError extends Error {
   }
 }
 
-/** The connection is gone. */
+/** The connection is closed. */
 export class RpcClosedError extends Error {
   override readonly name = 'RpcClosedError'
   readonly method: string

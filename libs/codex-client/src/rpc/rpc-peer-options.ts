@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
 
-/** Id of a server request. Numbers and strings are different ids, and unrelated to the ids of our own requests. */
+/** Id of a server request. A number and a string are different ids. Ids of our own requests are independent of them. */
 export type ServerRequestId = number | string
 
 export type ServerRequestMessage = {
@@ -12,7 +12,7 @@ export type ServerRequestMessage = {
 export type NotificationHandler = (method: string, params: unknown, emittedAtMs: number | undefined) => void
 export type ServerRequestHandler = (request: ServerRequestMessage) => void
 
-/** Something on the wire, or in a handler, that the peer survived. `detail` is short text for a log. */
+/** A problem on the connection or in a handler that the peer survived. `detail` is short text for a log. */
 export type ProtocolError = {
   kind: 'invalid_json' | 'line_too_long' | 'unknown_message' | 'unknown_response' | 'handler_failed' | 'stream_error'
   detail: string

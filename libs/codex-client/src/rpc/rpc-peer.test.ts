@@ -27,7 +27,7 @@ const connect = (options: Partial<RpcPeerOptions> = {}) => {
   return { peer, readable, writable, sent, receive, onProtocolError }
 }
 
-/** Lets stream events and microtasks happen; does not move fake timers. */
+/** Runs pending stream events and microtasks without moving fake timers. */
 const settle = () => new Promise((resolve) => setImmediate(resolve))
 
 describe('requests', () => {
@@ -70,7 +70,7 @@ describe('requests', () => {
     expect(onProtocolError).not.toHaveBeenCalled()
   })
 
-  it('queues above the cap in order; the deadline includes the queue', async () => {
+  it('queues in order above the limit; the deadline includes the queue', async () => {
     const { peer, sent, receive } = connect({ maxInFlight: 2 })
     const calls = ['a', 'b', 'c', 'd'].map((method, n) => peer.request(method, {}, { timeoutMs: n === 3 ? 50 : 5000 }))
     const last = calls[3]?.catch((e: unknown) => e)
@@ -86,7 +86,7 @@ describe('requests', () => {
     await expect(Promise.all(calls.slice(0, 3))).resolves.toEqual([1, 2, 3])
   })
 
-  it('repeats an overloaded request under a new id within its deadline', async () => {
+  it('retries an overloaded request under a new id within its deadline', async () => {
     const { peer, sent, receive } = connect()
     const call = peer.request('a', {}, { timeoutMs: 1000 })
     await settle()
@@ -100,7 +100,7 @@ describe('requests', () => {
     await expect(call).resolves.toBe('ok')
   })
 
-  it("gives the server's refusal when the deadline leaves no room to repeat", async () => {
+  it("passes the server's refusal on if a retry would be after the deadline", async () => {
     const { peer, receive } = connect()
     const call = peer.request('a', {}, { timeoutMs: 30 }).catch((e: unknown) => e)
     await settle()
@@ -118,7 +118,7 @@ describe('requests', () => {
     expect(peer.stats).toMatchObject({ inFlight: 0, queued: 0 })
   })
 
-  it('rejects a request JSON cannot carry and goes on', async () => {
+  it('rejects a request without a JSON form and continues', async () => {
     const { peer, receive } = connect()
     await expect(peer.request('a', { n: 1n })).rejects.toThrow(TypeError)
     const call = peer.request('b', {})
@@ -126,7 +126,7 @@ describe('requests', () => {
     await expect(call).resolves.toBe(1)
   })
 
-  it('rejects everything when the connection ends, saying what had been sent', async () => {
+  it('rejects everything when the connection ends, and tells what had been sent', async () => {
     const { peer, readable } = connect({ maxInFlight: 1 })
     const onClose = vi.fn()
     peer.onClose(onClose)
@@ -143,7 +143,7 @@ describe('requests', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('takes no request once its writable has ended, and still reads answers', async () => {
+  it('takes no request after its writable has ended, and still reads answers', async () => {
     const { peer, writable, receive } = connect({ maxInFlight: 1 })
     const sentBefore = peer.request('a', {})
     const queued = peer.request('b', {}).catch((e: unknown) => e)
@@ -155,16 +155,16 @@ describe('requests', () => {
     expect(await queued).toMatchObject({ name: 'RpcClosedError', sent: false })
   })
 
-  it('handles the lines that came before the end', async () => {
+  it('handles lines from before the end', async () => {
     const { peer, readable } = connect()
     const call = peer.request('a', {})
-    readable.end('{"id":1,"result":"last words"}')
-    await expect(call).resolves.toBe('last words')
+    readable.end('{"id":1,"result":"last line"}')
+    await expect(call).resolves.toBe('last line')
   })
 })
 
 describe('order', () => {
-  it('runs handlers in order of arrival, onResult included; the await continues later', async () => {
+  it('runs handlers and onResult in order of arrival; the await continues later', async () => {
     const seen: string[] = []
     const { peer, receive } = connect({ onNotification: (method, _params, emittedAtMs) => seen.push(`${method}@${emittedAtMs}`) })
     const call = peer.request('a', {}, { onResult: (result) => seen.push(`result ${String(result)}`) })
@@ -196,7 +196,7 @@ describe('server requests', () => {
     await expect(own).resolves.toBe('mine')
   })
 
-  it('count as closed once the server resolved them', async () => {
+  it('count as closed after the server has resolved them', async () => {
     const { peer, receive } = connect({ onRequest: () => undefined })
     receive({ id: 0, method: 'ask', params: {} })
     await settle()
@@ -204,7 +204,7 @@ describe('server requests', () => {
     expect(peer.respond(0, {})).toBe(false)
   })
 
-  it('without a handler are answered -32601 at once', async () => {
+  it('are answered -32601 at once without a handler', async () => {
     const { sent, receive } = connect()
     receive({ id: 0, method: 'new/thing', params: {} })
     await settle()
@@ -225,7 +225,7 @@ describe('server requests', () => {
 })
 
 describe('robustness', () => {
-  it('reports what it cannot place and lives on', async () => {
+  it('reports unknown messages and continues', async () => {
     const { peer, readable, receive, onProtocolError } = connect()
     readable.write('garbage\n')
     receive([1], null, 5, { foo: 1 }, { id: 99, result: 1 }, { id: 'x', result: 1 }, { id: null, method: 'm' }, { id: 1 })
@@ -269,7 +269,7 @@ describe('robustness', () => {
     expect(onProtocolError).toHaveBeenCalledWith(expect.objectContaining({ kind: 'stream_error' }))
   })
 
-  it('leaves nothing attached but error listeners after close', () => {
+  it('leaves only error listeners attached after close', () => {
     const { peer, readable } = connect()
     peer.close()
     peer.close()

@@ -1,5 +1,5 @@
 import { type CodexMethod, type CodexParams, type CodexResult, isCodexResult } from '../protocol/methods.ts'
-import { encodeJsonLine, JsonLineDecoder } from './json-lines.ts'
+import { encodeJsonLine, type JsonLine, JsonLineDecoder } from './json-lines.ts'
 import { type RequestOptions, type RpcAnswer, RpcCalls } from './rpc-calls.ts'
 import { RPC_INTERNAL_ERROR, RPC_METHOD_NOT_FOUND, RpcClosedError, RpcResultError } from './rpc-errors.ts'
 import type {
@@ -12,16 +12,16 @@ import type {
   ServerRequestMessage,
 } from './rpc-peer-options.ts'
 
-export const DEFAULT_REQUEST_TIMEOUT_MS = 30_000
-/** Above about 100 requests in flight on stdio codex answers -32001 to some and nothing at all to others. */
-export const DEFAULT_MAX_IN_FLIGHT = 96
+const DEFAULT_REQUEST_TIMEOUT_MS = 30_000
+/** With more than about 100 requests in flight on stdio, codex answers some with -32001 and others not at all. */
+const DEFAULT_MAX_IN_FLIGHT = 96
 
 /**
  * One side of the app-server's JSON lines protocol over a pair of streams.
  *
- * Order: lines are handled one after the other, synchronously, as they arrive: notification and request handlers run in that
- * order. A response settles its promise at its place in that order too, but the code awaiting it continues in a microtask, which
- * may be after the handlers of lines that came in the same chunk. `RequestOptions.onResult` runs exactly at its place.
+ * Order: lines are handled synchronously in the order of arrival, so notification and request handlers run in that order. A response
+ * settles its promise in that order too, but code that awaits it continues in a microtask, possibly after the handlers of lines from
+ * the same chunk. `RequestOptions.onResult` runs exactly in order.
  *
  * A handler never breaks the connection: what it throws goes to `onProtocolError`.
  */
@@ -43,17 +43,11 @@ export class RpcPeer {
     this.#requestHandler = options.onRequest
     if (options.onNotification) this.#notificationHandlers.add(options.onNotification)
     if (options.onClose) this.#closeHandlers.add(options.onClose)
-    this.#calls = new RpcCalls({
+    this.#calls = new RpcCalls((message) => this.#write(message), {
       maxInFlight: options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT,
       random: options.random ?? Math.random,
-      write: (message) => this.#write(message),
-      onCallbackError: (method, cause) => this.#report({ kind: 'handler_failed', detail: `onResult of ${method}`, cause }),
     })
-    this.#decoder = new JsonLineDecoder({
-      onValue: (value) => this.#onMessage(value),
-      onError: ({ kind, bytes, preview }) => this.#report({ kind, detail: `${bytes} bytes: ${preview}` }),
-      ...(options.maxLineBytes === undefined ? {} : { maxLineBytes: options.maxLineBytes }),
-    })
+    this.#decoder = new JsonLineDecoder(options.maxLineBytes)
     options.readable.on('data', this.#onData)
     options.readable.on('end', this.#onEnd)
     options.readable.on('close', this.#onEnd)
@@ -84,8 +78,8 @@ export class RpcPeer {
   request<R = unknown>(method: string, params: unknown, options: RequestOptions = {}): Promise<R> {
     if (!this.#writable()) return Promise.reject(new RpcClosedError(method, false, this.#closeCause))
     const timeoutMs = options.timeoutMs ?? this.#options.defaultTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS
-    // codex rejects a request without params, also where none are defined.
-    return this.#calls.start(method, params ?? {}, timeoutMs, options) as Promise<R>
+    // codex rejects a request without params, even if none are defined.
+    return this.#calls.start(method, params ?? {}, timeoutMs, { ...options, ...this.#guardedResult(method, options) }) as Promise<R>
   }
 
   /**
@@ -98,7 +92,7 @@ export class RpcPeer {
     return result
   }
 
-  /** Sends a notification. False when the connection no longer takes any. */
+  /** Sends a notification. False when the connection takes no more. */
   notify(method: string, params?: unknown): boolean {
     return this.#write({ method, ...(params === undefined ? {} : { params }) })
   }
@@ -118,18 +112,18 @@ export class RpcPeer {
     return this.#serverRequests.delete(id)
   }
 
-  /** Adds a notification handler. Returns its removal. Notifications that found no handler are lost: prefer the option. */
+  /** Adds a notification handler. Returns its removal. Earlier notifications are lost, so prefer the option. */
   onNotification(handler: NotificationHandler): () => void {
     this.#notificationHandlers.add(handler)
     return () => this.#notificationHandlers.delete(handler)
   }
 
-  /** Sets the handler of server requests. With none set, every request is answered -32601 at once. */
+  /** Sets the handler of server requests. Without one, every request is answered -32601 at once. */
   onRequest(handler: ServerRequestHandler): void {
     this.#requestHandler = handler
   }
 
-  /** Calls back once the connection is closed; at once (in a microtask) when it already is. Returns the removal. */
+  /** Calls back when the connection closes, or in a microtask if it is closed. Returns the removal. */
   onClose(handler: (cause: unknown) => void): () => void {
     if (this.#closed) {
       queueMicrotask(() => handler(this.#closeCause))
@@ -139,7 +133,7 @@ export class RpcPeer {
     return () => this.#closeHandlers.delete(handler)
   }
 
-  /** Stops reading and rejects every pending request. The streams are left to their owner. Idempotent. */
+  /** Stops reading and rejects every pending request. Does not close the streams. Idempotent. */
   close(cause?: unknown): void {
     if (this.#closed) return
     this.#closed = true
@@ -148,7 +142,7 @@ export class RpcPeer {
     readable.off('data', this.#onData)
     readable.off('end', this.#onEnd)
     readable.off('close', this.#onEnd)
-    // The error listeners stay: an EPIPE or ECONNRESET may still be on its way and must not crash the process.
+    // The error listeners stay: a later EPIPE or ECONNRESET must not crash the process.
     readable.resume()
     this.#serverRequests.clear()
     this.#calls.closeAll(cause)
@@ -158,10 +152,10 @@ export class RpcPeer {
     this.#closeHandlers.clear()
   }
 
-  readonly #onData = (chunk: Buffer): void => this.#decoder.push(chunk)
+  readonly #onData = (chunk: Buffer): void => this.#onLines(this.#decoder.push(chunk))
 
   readonly #onEnd = (): void => {
-    this.#decoder.end()
+    this.#onLines(this.#decoder.end())
     this.close(this.#closeCause)
   }
 
@@ -170,10 +164,21 @@ export class RpcPeer {
     this.close(cause)
   }
 
-  /** A broken writable does not close the peer: answers and notifications already on their way are still read. */
+  /** A broken writable does not close the peer: answers and notifications on their way are still read. */
   readonly #onWriteError = (cause: unknown): void => {
     this.#closeCause ??= cause
     this.#report({ kind: 'stream_error', detail: 'writable', cause })
+  }
+
+  #guardedResult(method: string, { onResult }: RequestOptions): Pick<RequestOptions, 'onResult'> {
+    return onResult ? { onResult: (result) => void this.#guard(`onResult of ${method}`, () => onResult(result)) } : {}
+  }
+
+  #onLines(lines: Iterable<JsonLine>): void {
+    for (const line of lines) {
+      if ('value' in line) this.#onMessage(line.value)
+      else this.#report({ kind: line.error.kind, detail: `${line.error.bytes} bytes: ${line.error.preview}` })
+    }
   }
 
   #writable(): boolean {
@@ -223,7 +228,7 @@ export class RpcPeer {
       return
     }
     if (!this.#guard(request.method, () => handler(request))) {
-      // codex waits for ever for an answer; an error answer never grants anything. No effect when the handler had answered.
+      // codex waits for an answer without limit, and an error grants nothing. No effect if the handler had answered.
       this.respondError(request.id, { code: RPC_INTERNAL_ERROR, message: 'the client failed to handle the request' })
     }
   }
@@ -251,7 +256,7 @@ export class RpcPeer {
     try {
       this.#options.onProtocolError?.(error)
     } catch {
-      // The last resort of error reporting has nobody left to tell.
+      // A failing error handler cannot be reported anywhere.
     }
   }
 }

@@ -10,7 +10,7 @@ import type { ServerRequestMessage } from '../../src/rpc/rpc-peer-options.ts'
 /** The notifications that tests wait for. */
 type SeenNotifications = CodexNotifications & { 'item/agentMessage/delta': { delta: string } }
 
-/** The binary pinned in this repository, whatever else the machine has, unless the tests are to run with another. */
+/** The binary pinned in this repository, or the one that the tests are run with, whatever else the machine has. */
 export const binary = resolveCodexBinary({ env: codexUnderTest() }).path
 
 export type FixtureOptions = {
@@ -18,7 +18,7 @@ export type FixtureOptions = {
   server?: Partial<AppServerOptions>
 }
 
-/** A scripted model, a fresh home and workspace, and one app-server; remembers everything the server says. */
+/** A scripted model, a new home and workspace, and one app-server, with all its messages. */
 export class CodexFixture implements AsyncDisposable {
   readonly model: ScriptedModel
   readonly home: string
@@ -47,7 +47,7 @@ export class CodexFixture implements AsyncDisposable {
   static async start({ home: homeOptions, server: serverOptions }: FixtureOptions = {}): Promise<CodexFixture> {
     const model = await startScriptedModel()
     const home = await createCodexHome({ baseUrl: model.baseUrl, ...homeOptions })
-    // Not under /tmp: workspace-write may write there whatever the workspace is.
+    // Not under /tmp: workspace-write may always write there.
     const workspace = await mkdtemp(join('/var/tmp', 'codex-fixture-'))
     const messages: CodexFixture['messages'] = []
     const requests: ServerRequestMessage[] = []
@@ -97,7 +97,7 @@ export class CodexFixture implements AsyncDisposable {
     return turn.id
   }
 
-  /** The turn with this id as its completion tells it. */
+  /** The turn with this id as its completion reports it. */
   async turnEnd(turnId: string): Promise<CodexTurn> {
     return (await this.seen('turn/completed', ({ turn }) => turn.id === turnId)).turn
   }

@@ -5,7 +5,7 @@ type Listed = {
   args: string
 }
 
-/** Every process that still runs. Zombies are left out: a container's init may never reap them. */
+/** Every running process. Zombies are left out, because a container's init may never reap them. */
 const listRunning = (): Listed[] =>
   execFileSync('ps', ['-eo', 'pgid=,stat=,args='], { encoding: 'utf8' })
     .split('\n')
