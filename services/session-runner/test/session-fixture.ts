@@ -1,6 +1,6 @@
 import type { Lease } from '@codex-bridge/bus'
 import { type AppServerProcess, RpcError } from '@codex-bridge/codex-client'
-import type { LaneState, SessionState } from '@codex-bridge/contracts'
+import type { BridgeEvent, LaneState, SessionState } from '@codex-bridge/contracts'
 import { createLogger } from '@codex-bridge/service-kit'
 import type { Delta } from '../src/codex/delta-coalescer.ts'
 import type { RunnerConfig } from '../src/config.ts'
@@ -8,7 +8,7 @@ import type { RunnerContext } from '../src/runner-context.ts'
 import { SessionContext } from '../src/sessions/session-context.ts'
 import type { SessionDraft } from '../src/sessions/session-decider.ts'
 import { SessionStore } from '../src/sessions/session-store.ts'
-import { sessionState } from './session-builders.ts'
+import { NOW, sessionState } from './session-builders.ts'
 
 /** A session aggregate in memory, which applies every decision at once. */
 export class MemoryAggregate {
@@ -26,13 +26,12 @@ export class MemoryAggregate {
   }
 
   // Not async: what was decided is visible at once.
-  update(decide: (state: SessionState | undefined) => SessionDraft | undefined): Promise<undefined> {
+  update(decide: (state: SessionState | undefined) => SessionDraft | undefined): Promise<BridgeEvent | undefined> {
     const draft = decide(this.state)
-    if (draft) {
-      this.drafts.push(draft)
-      this.state = draft.state
-    }
-    return Promise.resolve(undefined)
+    if (!draft) return Promise.resolve(undefined)
+    this.drafts.push(draft)
+    this.state = draft.state
+    return Promise.resolve({ ...draft, id: `evt_${this.seq}`, ts: NOW, seq: this.seq })
   }
 
   async settled(): Promise<void> {

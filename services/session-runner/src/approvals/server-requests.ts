@@ -40,7 +40,7 @@ export const deliverDecision = (context: SessionContext, approval: Approval): vo
 export const closeResolvedRequest = (context: SessionContext, requestId: number | string, threadId: string): void => {
   context.store.appendLater((state) => {
     const open = state.requests.find((request) => request.requestId === requestId && request.threadId === threadId)
-    return open && requestClosed(state, open, 'Codex resolved it by itself')
+    return open && requestClosed(state, open, 'Codex resolved it')
   })
 }
 

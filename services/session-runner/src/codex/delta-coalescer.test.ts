@@ -13,8 +13,8 @@ afterEach(() => vi.useRealTimers())
 const add = (delta: unknown, itemId: unknown = 'item-1', method = 'item/agentMessage/delta') =>
   coalescer.add(method, { threadId: 'thread-1', turnId: 'turn-1', itemId, delta })
 
-describe('deltas', () => {
-  it('of one item that come close together are one', () => {
+describe('DeltaCoalescer', () => {
+  it('joins deltas of one item that come close together', () => {
     for (const text of ['Hel', 'lo ', 'world']) {
       add(text)
       vi.advanceTimersByTime(10)
@@ -26,7 +26,7 @@ describe('deltas', () => {
     ])
   })
 
-  it('never wait longer than the gathering time, however many come', () => {
+  it('never waits longer than the gathering time, however many come', () => {
     for (let tick = 0; tick < 100; tick += 1) {
       add('x')
       vi.advanceTimersByTime(10)
@@ -37,7 +37,7 @@ describe('deltas', () => {
     expect(published.map(({ delta }) => delta).join('')).toBe('x'.repeat(100))
   })
 
-  it('of different items, methods and threads stay apart, in the order they began', () => {
+  it('keeps items, methods and threads apart, in the order they began', () => {
     add('a1', 'a')
     add('b1', 'b')
     add('a2', 'a')
@@ -52,7 +52,7 @@ describe('deltas', () => {
     ])
   })
 
-  it('that are large go out at once', () => {
+  it('publishes large deltas at once', () => {
     add('x'.repeat(10_000))
     expect(published).toHaveLength(0)
     add('x'.repeat(10_000))
@@ -61,7 +61,7 @@ describe('deltas', () => {
     expect(published).toHaveLength(1)
   })
 
-  it('without text or thread are none, and without item or turn have null there', () => {
+  it('drops deltas without text or thread; a missing item or turn is null', () => {
     add(7)
     add(undefined)
     coalescer.add('x/delta', { delta: 'no thread' })
@@ -70,7 +70,7 @@ describe('deltas', () => {
     expect(published).toEqual([{ threadId: 't', turnId: null, itemId: null, method: 'x/delta', delta: 'd' }])
   })
 
-  it('flush empties, and no timer is left behind', () => {
+  it('leaves nothing and no timer behind after a flush', () => {
     add('a')
     coalescer.flush()
     coalescer.flush()

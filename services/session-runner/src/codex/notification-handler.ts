@@ -22,7 +22,7 @@ const LOW_PRIORITY = new Set([
 
 /**
  * Turns a notification of Codex into events, in the order they came except for the low-priority ones. The canonical event goes
- * before the raw one, so that whoever waits for the end of a turn learns of it as early as possible.
+ * before the raw one, so that clients learn of the end of a turn as early as possible.
  *
  * Codex reports on every thread of its process. Only the lane's own thread leads to canonical turn events; the others are
  * sub-agents.

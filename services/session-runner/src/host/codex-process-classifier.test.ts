@@ -37,11 +37,11 @@ describe('kindOf', () => {
     [['codex', '--version']],
     [['grep', 'codex', 'app-server']],
     [[]],
-  ])('%j is no process that holds threads', (commandLine) => {
+  ])('%j is not a process that holds threads', (commandLine) => {
     expect(kindOf(commandLine)).toBeUndefined()
   })
 
-  it('a value that looks like a command is still a value', () => {
+  it('does not take the value of an option for a command', () => {
     expect(kindOf(['codex', '-p', 'exec'])).toBe('tui')
     expect(kindOf(['codex', '--add-dir', 'login', 'exec', 'x'])).toBe('exec')
   })
@@ -50,7 +50,7 @@ describe('kindOf', () => {
 describe('surfaceOfProcess', () => {
   const about = { kind: 'app-server' as const, program: '/usr/bin/codex', variables: new Set<string>(), ofBridge: false }
 
-  it('knows its own, the terminal, and clients by where their binary lies', () => {
+  it('recognises its own processes, the terminal, and clients by the place of their binary', () => {
     expect(surfaceOfProcess({ ...about, ofBridge: true })).toBe('bridge')
     expect(surfaceOfProcess({ ...about, kind: 'exec' })).toBe('cli')
     expect(surfaceOfProcess({ ...about, kind: 'tui', variables: new Set(['VSCODE_PID']) })).toBe('cli')
@@ -60,7 +60,7 @@ describe('surfaceOfProcess', () => {
     expect(surfaceOfProcess({ ...about, variables: new Set(['VSCODE_PID']) })).toBe('vscode')
   })
 
-  it('says unknown rather than guess', () => {
+  it('is unknown without evidence', () => {
     expect(surfaceOfProcess(about)).toBe('unknown')
   })
 })

@@ -19,7 +19,7 @@ const LOCKS = `1: FLOCK  ADVISORY  WRITE 12186 fe:00:2221469 0 EOF
 `
 
 describe('parseFileLocks', () => {
-  it('takes held flocks only: no waiters, no record locks', () => {
+  it('reads only held flocks: no waiters, no record locks', () => {
     expect(parseFileLocks(LOCKS)).toEqual([
       { pid: 12186, inode: 2221469 },
       { pid: 30148, inode: 2148340 },
@@ -30,7 +30,7 @@ describe('parseFileLocks', () => {
 })
 
 describe('lockedThreadOf', () => {
-  it('reads the thread out of the path of a lock, also of one that was removed', () => {
+  it('reads the thread from the path of a lock, also of a removed one', () => {
     const locks = '/home/dev/.codex/thread-writer-locks'
     expect(lockedThreadOf(`${locks}/01a2-b.lock`)).toEqual({ locks, threadId: '01a2-b' })
     expect(lockedThreadOf(`${locks}/01a2-b.lock (deleted)`)).toEqual({ locks, threadId: '01a2-b' })
@@ -38,14 +38,14 @@ describe('lockedThreadOf', () => {
   })
 })
 
-describe('small readers', () => {
-  it('parse what /proc shows', () => {
+describe('parsers of /proc', () => {
+  it('read boot time and NUL-separated text', () => {
     expect(parseBootTime('cpu 1 2\nbtime 1795367000\nprocesses 5\n')).toBe(1795367000)
     expect(parseBootTime('')).toBeUndefined()
     expect(parseNulSeparated('codex\0app-server\0')).toEqual(['codex', 'app-server'])
   })
 
-  it('find the mount a path lies on', () => {
+  it('find the mount point of a path', () => {
     const info =
       '21 1 0:1 / / rw - overlay o rw\n30 21 0:9 /d /home/dev/.codex rw - ext4 /dev/a rw\n31 21 0:9 / /home rw - ext4 /dev/b rw\n'
     expect(mountPointOf(info, '/home/dev/.codex')).toBe('/home/dev/.codex')

@@ -14,7 +14,7 @@ const working = (threadId = 'child', state = live()) => stateOf(subAgentWorks(st
 const names = { parentThreadId: 'own', nickname: 'Hooke', role: null }
 
 describe('a sub-agent', () => {
-  it('appears with its first turn, gets its name, rests, and works again', () => {
+  it('appears with its first turn, gets its name, ends, and works again', () => {
     const first = subAgentWorks(live(), 'child', 'turn-1', NOW)
     expect(first).toMatchObject({
       type: 'lane.subagent.changed',
@@ -31,7 +31,7 @@ describe('a sub-agent', () => {
     expect(guard(SessionState)(again)).toBe(true)
   })
 
-  it('is no news twice, and no end of another turn is its end', () => {
+  it('leads to no event twice, and does not end with another turn', () => {
     const state = working()
     expect(subAgentWorks(state, 'child', 'turn-of-child', NOW)).toBeUndefined()
     expect(subAgentRests(state, 'child', { turnId: 'turn-0', status: 'failed' }, NOW)).toBeUndefined()
@@ -39,7 +39,7 @@ describe('a sub-agent', () => {
     expect(subAgentNamed(live(), 'child', names)).toBeUndefined()
   })
 
-  it('that is being ended says why, and remembers the command', () => {
+  it('that is being ended records why and the command', () => {
     const record = commandRecord('cmd-9', 'interrupt')
     const draft = subAgentEnding(working(), 'child', { cause: 'operator', record })
     expect(draft).toMatchObject({ commandId: 'cmd-9', payload: { status: 'running', cause: 'operator' }, state: { commands: [record] } })
@@ -63,7 +63,7 @@ describe('a sub-agent', () => {
 })
 
 describe('many sub-agents', () => {
-  it('are bounded, and those that work are forgotten last', () => {
+  it('are bounded; working ones are forgotten last', () => {
     const step = fc.record({ threadId: fc.integer({ min: 0, max: 60 }).map((n) => `child-${n}`), works: fc.boolean() })
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120 }), (steps) => {

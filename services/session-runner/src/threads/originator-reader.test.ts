@@ -15,7 +15,7 @@ const rollout = (name: string, text: string): string => {
 const meta = (originator: string, size = 10) =>
   `${JSON.stringify({ type: 'session_meta', payload: { base_instructions: 'ä'.repeat(size), originator } })}\n{"type":"event_msg"}\n`
 
-it('fills in what the first line of the rollout says, also a long one', async () => {
+it('fills in the originator from the first line of the rollout, even a long one', async () => {
   const reader = new OriginatorReader()
   const long = rollout('long', meta('Codex Desktop', 50_000))
   expect(await reader.complete({ thread: { id: 't', path: long, originator: null }, model: 'm' })).toEqual({
@@ -23,14 +23,14 @@ it('fills in what the first line of the rollout says, also a long one', async ()
     model: 'm',
   })
   const short = rollout('short', meta('codex_exec'))
-  const told = { id: 'b', path: short, originator: 'codex_vscode' }
-  expect(await reader.complete({ data: [{ id: 'a', path: short }, told], nextCursor: 'c' })).toEqual({
-    data: [{ id: 'a', path: short, originator: 'codex_exec' }, told],
+  const reported = { id: 'b', path: short, originator: 'codex_vscode' }
+  expect(await reader.complete({ data: [{ id: 'a', path: short }, reported], nextCursor: 'c' })).toEqual({
+    data: [{ id: 'a', path: short, originator: 'codex_exec' }, reported],
     nextCursor: 'c',
   })
 })
 
-it('asks again for a file that had no whole line yet', async () => {
+it('reads a file again that had no complete line yet', async () => {
   const reader = new OriginatorReader()
   const path = rollout('growing', '{"type":"session_meta"')
   const thread = { id: 't', path }
@@ -47,6 +47,6 @@ it.each([
   expect(await new OriginatorReader().complete({ thread: { path } })).toEqual({ thread: { path } })
 })
 
-it.each([null, undefined, {}, { data: null }, { data: ['id'] }, { data: [{ cwd: '/x' }] }])('leaves %j alone', async (result) => {
+it.each([null, undefined, {}, { data: null }, { data: ['id'] }, { data: [{ cwd: '/x' }] }])('returns %j unchanged', async (result) => {
   expect(await new OriginatorReader().complete(result)).toBe(result)
 })

@@ -24,7 +24,7 @@ const startTurn = async (context: SessionContext, request: Prompt): Promise<Turn
   const mark = fingerprint('prompt', options ? { ...body, options } : body)
   const known = recordedCommand(store.state, commandId, mark)
   if (known) return repeatedAnswer(context, known)
-  // The end of the last turn may be on its way to the log: a client that saw it must not be told that the turn is active.
+  // The end of the last turn may be on its way to the log: a client that saw it must not get `turn_active`.
   if (isBusy(store.state)) await store.settled()
   expectTurn(store.state.activeTurn?.turnId ?? null, body.expectedTurnId)
   refuseBusy(context)

@@ -9,13 +9,13 @@ beforeEach(() => {
 })
 afterEach(() => vi.useRealTimers())
 
-const watchdog = (limits = LIMITS) => new TurnWatchdog(limits, (stall) => stalls.push(stall))
+const watchdogWith = (limits = LIMITS) => new TurnWatchdog(limits, (stall) => stalls.push(stall))
 const pass = (ms: number) => vi.advanceTimersByTime(ms)
 
-describe('the watchdog', () => {
+describe('TurnWatchdog', () => {
   it('reports a turn without progress, once, and not before its time', () => {
-    const dog = watchdog()
-    dog.arm()
+    const watchdog = watchdogWith()
+    watchdog.arm()
     pass(9900)
     expect(stalls).toEqual([])
     pass(1500)
@@ -26,21 +26,21 @@ describe('the watchdog', () => {
     expect(stalls).toHaveLength(1)
   })
 
-  it('is content with progress, however slow', () => {
-    const dog = watchdog()
-    dog.arm()
+  it('accepts slow progress', () => {
+    const watchdog = watchdogWith()
+    watchdog.arm()
     for (let round = 0; round < 20; round += 1) {
       pass(9000)
-      dog.progress()
+      watchdog.progress()
     }
     expect(stalls).toEqual([])
   })
 
-  it('reports a turn that only retries, also when the retries come often', () => {
-    const dog = watchdog()
-    dog.arm()
+  it('reports a turn that only retries, even if it retries often', () => {
+    const watchdog = watchdogWith()
+    watchdog.arm()
     for (let round = 0; round < 10 && stalls.length === 0; round += 1) {
-      dog.retrying()
+      watchdog.retrying()
       pass(1000)
     }
     expect(stalls).toHaveLength(1)
@@ -48,59 +48,59 @@ describe('the watchdog', () => {
     expect(stalls[0]?.afterMs).toBeLessThan(6000)
   })
 
-  it('forgets retries once there is progress', () => {
-    const dog = watchdog()
-    dog.arm()
+  it('forgets retries after progress', () => {
+    const watchdog = watchdogWith()
+    watchdog.arm()
     for (let round = 0; round < 10; round += 1) {
-      dog.retrying()
+      watchdog.retrying()
       pass(3000)
-      dog.progress()
+      watchdog.progress()
     }
     expect(stalls).toEqual([])
   })
 
-  it('does not count the time a person takes, and starts anew after the answer', () => {
-    const dog = watchdog()
-    dog.arm()
+  it('does not count the time a person takes, and restarts after the answer', () => {
+    const watchdog = watchdogWith()
+    watchdog.arm()
     pass(5000)
-    dog.waitingForPerson(true)
+    watchdog.waitingForPerson(true)
     pass(3_600_000)
     expect(stalls).toEqual([])
-    dog.waitingForPerson(false)
+    watchdog.waitingForPerson(false)
     pass(9000)
     expect(stalls).toEqual([])
     pass(3000)
     expect(stalls.map(({ kind }) => kind)).toEqual(['no_progress'])
   })
 
-  it('rests between turns, and measures each turn from its own start', () => {
-    const dog = watchdog()
-    dog.arm()
-    dog.retrying()
+  it('is idle between turns, and measures each turn from its own start', () => {
+    const watchdog = watchdogWith()
+    watchdog.arm()
+    watchdog.retrying()
     pass(3000)
-    dog.disarm()
+    watchdog.disarm()
     pass(60_000)
     expect(stalls).toEqual([])
     expect(vi.getTimerCount()).toBe(0)
-    dog.arm()
+    watchdog.arm()
     pass(9000)
     expect(stalls).toEqual([])
     pass(3000)
     expect(stalls.map(({ kind }) => kind)).toEqual(['no_progress'])
   })
 
-  it('a limit of 0 never ends a turn', () => {
-    const none = watchdog({ stallMs: 0, retryMs: 0 })
+  it('never reports with limits of 0', () => {
+    const none = watchdogWith({ stallMs: 0, retryMs: 0 })
     none.arm()
     expect(vi.getTimerCount()).toBe(0)
-    const noStall = watchdog({ stallMs: 0, retryMs: 1000 })
+    const noStall = watchdogWith({ stallMs: 0, retryMs: 1000 })
     noStall.arm()
     pass(3_600_000)
     expect(stalls).toEqual([])
     noStall.retrying()
     pass(2000)
     expect(stalls.map(({ kind }) => kind)).toEqual(['endless_retries'])
-    const noRetry = watchdog({ stallMs: 1000, retryMs: 0 })
+    const noRetry = watchdogWith({ stallMs: 1000, retryMs: 0 })
     noRetry.arm()
     for (let round = 0; round < 20; round += 1) {
       noRetry.retrying()

@@ -13,7 +13,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-describe('judging', () => {
+describe('checkWorkspace', () => {
   it('compares whole path segments', () => {
     expect(isInside('/srv/app', ['/srv'])).toBe(true)
     expect(isInside('/srv', ['/srv'])).toBe(true)
@@ -22,13 +22,13 @@ describe('judging', () => {
     expect(isInside('/anything', [])).toBe(true)
   })
 
-  it('refuses a relative path, whatever it resolves to', () => {
+  it('refuses a relative path, wherever it leads', () => {
     expect(checkWorkspace('srv', '/srv', [])?.code).toBe('workspace_forbidden')
   })
 })
 
 describe('WorkspacePolicy', () => {
-  it('without roots wants only that the folder exists', () => {
+  it('without roots only requires that the folder exists', () => {
     const guard = new WorkspacePolicy('')
     writeFileSync(join(folder, 'file'), '')
     expect(guard.check(join(folder, 'outside'))).toBeUndefined()
@@ -37,7 +37,7 @@ describe('WorkspacePolicy', () => {
     expect(guard.missing([join(folder, 'outside'), join(folder, 'nowhere')])).toEqual([join(folder, 'nowhere')])
   })
 
-  it('follows links before it compares, in both directions', () => {
+  it('follows links of folder and root before it compares', () => {
     const guard = new WorkspacePolicy(`${join(folder, 'allowed')}, ${join(folder, 'link-to-root')}`)
     symlinkSync(join(folder, 'outside'), join(folder, 'allowed', 'escape'))
     symlinkSync(join(folder, 'allowed-too'), join(folder, 'link-to-root'))
@@ -47,7 +47,7 @@ describe('WorkspacePolicy', () => {
     expect(guard.check(join(folder, 'allowed', '..', 'outside'))).toMatchObject({ code: 'workspace_forbidden' })
   })
 
-  it('judges a folder to be by where the links on its way lead', () => {
+  it('checks a folder that will be created by where links in its path lead', () => {
     const guard = new WorkspacePolicy(join(folder, 'allowed'))
     symlinkSync(join(folder, 'outside'), join(folder, 'allowed', 'escape'))
     symlinkSync(join(folder, 'allowed'), join(folder, 'way-in'))
@@ -57,7 +57,7 @@ describe('WorkspacePolicy', () => {
     expect(guard.checkNew('new')).toMatchObject({ code: 'workspace_forbidden' })
   })
 
-  it('lets a folder pass that is gone, when only being outside matters', () => {
+  it('accepts a missing folder if only being outside matters', () => {
     const guard = new WorkspacePolicy(join(folder, 'allowed'))
     expect(() => guard.assertAllowed(join(folder, 'nowhere'))).not.toThrow()
     expect(() => guard.assertAllowed(join(folder, 'outside'))).toThrow(expect.objectContaining({ code: 'readiness_blocked' }))

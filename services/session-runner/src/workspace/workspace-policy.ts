@@ -71,6 +71,7 @@ const realPathToBe = (path: string): string => {
   try {
     return realpathSync(path)
   } catch {
+    // It does not exist, so the nearest existing parent decides.
     const parent = dirname(path)
     return parent === path ? path : join(realPathToBe(parent), basename(path))
   }
@@ -81,6 +82,7 @@ const realFolder = (path: string): string | undefined => {
     const real = realpathSync(path)
     return statSync(real).isDirectory() ? real : undefined
   } catch {
+    // Missing or not accessible: the caller reports it.
     return
   }
 }

@@ -88,7 +88,7 @@ const addWorktree = async (repository: Repository, request: WorktreeRequest): Pr
   const { path, branch, branchCreated, base, state } = request.worktree
   const tip = await branchTip(repository, branch)
   if (tip !== null && state === 'requested' && branchCreated && tip !== base) {
-    throw worktreeBlocked('branch_in_use', `Branch ${branch} was meanwhile created by somebody else`, { branch })
+    throw worktreeBlocked('branch_in_use', `Branch ${branch} was created by another program in the meantime`, { branch })
   }
   if (tip === null && !branchCreated) throw worktreeBlocked('branch_missing', `Branch ${branch} is gone`, { branch })
   mkdirSync(dirname(path), { recursive: true })

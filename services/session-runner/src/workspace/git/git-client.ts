@@ -76,6 +76,7 @@ const isExecutable = (path: string): boolean => {
     accessSync(path, constants.X_OK)
     return true
   } catch {
+    // Not there or not executable: the next folder of the PATH is tried.
     return false
   }
 }

@@ -3,8 +3,8 @@ import { hiddenFiles, judgeBranch, parseStatus, parseWorktrees, refPatterns, sta
 
 const z = (...lines: string[]) => lines.map((line) => `${line}\0`).join('')
 
-describe('the list of worktrees', () => {
-  it('tells branch, lock and loss, also for paths with line breaks', () => {
+describe('parseWorktrees', () => {
+  it('reads branch, lock and missing folder, also for paths with line breaks', () => {
     const output = [
       z('worktree /srv/app', 'HEAD aaa', 'branch refs/heads/main'),
       z('worktree /srv/two\nlines', 'HEAD bbb', 'detached', 'locked'),
@@ -19,45 +19,45 @@ describe('the list of worktrees', () => {
     ])
   })
 
-  it('of a bare repository has an entry without a commit', () => {
+  it('reads the entry of a bare repository, which has no commit', () => {
     expect(parseWorktrees(`${z('worktree /srv/app.git', 'bare')}\0`)).toEqual([
       { path: '/srv/app.git', head: null, branch: null, locked: null, prunable: false },
     ])
   })
 })
 
-describe('the status', () => {
-  it('of a clean worktree is empty', () => {
+describe('parseStatus', () => {
+  it('is empty for a clean worktree', () => {
     expect(parseStatus('')).toEqual({ changed: [], untracked: [], onlyMissing: false })
   })
 
-  it('parts changes from untracked files', () => {
+  it('separates changes from untracked files', () => {
     expect(parseStatus(z(' M a', 'A  b', '?? c d', ' D e'))).toEqual({ changed: ['a', 'b', 'e'], untracked: ['c d'], onlyMissing: false })
   })
 
-  it('knows when files are only missing; a deletion that was staged is somebody’s work', () => {
+  it('recognises files that are only missing; a staged deletion is a change', () => {
     expect(parseStatus(z(' D a', ' D b')).onlyMissing).toBe(true)
     expect(parseStatus(z(' D a', 'D  b')).onlyMissing).toBe(false)
     expect(parseStatus(z(' D a', '?? b')).onlyMissing).toBe(false)
   })
 })
 
-it('files that git was told not to look at are found; those that a sparse checkout left out are not', () => {
+it('hiddenFiles finds files that git was told to ignore, but not those that a sparse checkout left out', () => {
   const output = z('H seen', 'h assumed', 'S sparse', 'S present', 's both')
   expect(hiddenFiles(output, (path) => path === 'present')).toEqual(['assumed', 'present', 'both'])
 })
 
-it('stashes belong to the branch they name, whole', () => {
+it('stashesOf compares the whole branch name', () => {
   const output = z('WIP on a/b: 123 x', 'On a/b: mine', 'WIP on a/bc: 123 x', 'WIP on (no branch): 1 y', 'On c: a/b:')
   expect(stashesOf(output, ['a/b'])).toEqual(['WIP on a/b: 123 x', 'On a/b: mine'])
 })
 
-describe('branches', () => {
-  it('are looked for with all that could be in their way', () => {
+describe('refPatterns and judgeBranch', () => {
+  it('match a branch and everything that conflicts with it', () => {
     expect(refPatterns('a/b/c')).toEqual(['refs/heads/a', 'refs/heads/a/b', 'refs/heads/a/b/c'])
   })
 
-  it('exist, or are kept from existing by a part or an extension of their name', () => {
+  it('find the branch, or a branch that makes it impossible', () => {
     expect(judgeBranch('a/b', ['refs/heads/a/b', 'refs/heads/a/c'])).toEqual({ exists: true, inTheWay: null })
     expect(judgeBranch('a/b', ['refs/heads/a/c'])).toEqual({ exists: false, inTheWay: null })
     expect(judgeBranch('a/b', ['refs/heads/a'])).toEqual({ exists: false, inTheWay: 'a' })
