@@ -11,7 +11,7 @@ import { SessionStore } from '../src/sessions/session-store.ts'
 import { NOW, sessionState } from './session-builders.ts'
 
 /** A session aggregate in memory, which applies every decision at once. */
-export class MemoryAggregate {
+class MemoryAggregate {
   state: SessionState
   drafts: SessionDraft[] = []
   readonly fenced = false

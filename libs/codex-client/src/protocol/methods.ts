@@ -35,7 +35,7 @@ type Method<Params, Result> = { params: Params; result: Result }
  * The app-server requests the bridge makes: parameters as the pinned version defines them, results by what the bridge reads of
  * them. Everything else goes through `RpcPeer.request`.
  */
-export type CodexMethods = {
+type CodexMethods = {
   initialize: Method<InitializeParams, Relied<InitializeResponse, 'userAgent', 'codexHome'>>
   'thread/start': Method<ThreadStartParams, LoadedThreadResult>
   'thread/resume': Method<ThreadResumeParams, LoadedThreadResult>

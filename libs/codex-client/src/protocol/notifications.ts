@@ -22,7 +22,7 @@ export type CodexNotifications = {
   'turn/completed': Relied<TurnCompletedNotification, 'threadId'> & { turn: CodexTurn }
 }
 
-export type CodexNotificationMethod = keyof CodexNotifications
+type CodexNotificationMethod = keyof CodexNotifications
 export type CodexNotification = { [M in CodexNotificationMethod]: { method: M; params: CodexNotifications[M] } }[CodexNotificationMethod]
 
 const hasItem = ({ item }: JsonObject): boolean => isObject(item) && isText(item['id']) && isText(item['type'])

@@ -5,7 +5,7 @@ const NEWLINE = 0x0a
 const PREVIEW_BYTES = 200
 
 /** Why a line was dropped. `bytes` is the length of the whole line, `preview` its first characters. */
-export type LineError = {
+type LineError = {
   kind: 'invalid_json' | 'line_too_long'
   bytes: number
   preview: string

@@ -1,7 +1,7 @@
 import type { LaneState, SessionState } from '@codex-bridge/contracts'
 
 /** A session that was never claimed. */
-export const initialSession = (lane: LaneState): SessionState => ({
+const initialSession = (lane: LaneState): SessionState => ({
   laneId: lane.laneId,
   incarnation: lane.incarnation,
   phase: 'none',

@@ -14,7 +14,7 @@ import { takeoverSettings } from '../config.ts'
 import type { SessionContext } from '../sessions/session-context.ts'
 
 /** What Codex may do on a thread, as it reports it. */
-export type ThreadSettings = { approvalPolicy: AskForApproval; sandbox: string }
+type ThreadSettings = { approvalPolicy: AskForApproval; sandbox: string }
 
 /** A loaded thread, or a merely known one while it is deferred. */
 export type LoadedThread = {

@@ -24,7 +24,7 @@ const SETTINGS = [
 export const worktreeBlocked = (reason: string, message: string, details: Record<string, unknown> = {}): BridgeError =>
   new BridgeError('worktree_blocked', message, { details: { reason, ...details } })
 
-export type GitAnswer = { code: number; stdout: string; stderr: string }
+type GitAnswer = { code: number; stdout: string; stderr: string }
 
 /** Several git commands that share a deadline. */
 export type GitWork = {
