@@ -51,6 +51,11 @@ export class JsonBucket<T> {
     await guarded(() => this.#kv.delete(key))
   }
 
+  /** Revision of the newest change of any key, deletions included; 0 for a bucket that was never written. */
+  async lastRevision(): Promise<number> {
+    return await guarded(async () => (await this.#kv.status()).streamInfo.state.last_seq)
+  }
+
   /** Every live key with its value. */
   async entries(): Promise<Map<string, Versioned<T>>> {
     return await guarded(async () => {
@@ -68,9 +73,14 @@ export class JsonBucket<T> {
   /**
    * Calls back with every present value, then with every change, until the signal fires. `undefined` is a deletion.
    * Expiry of a key is not reported by the server: never learn of a lost lease this way.
+   * @param progressed called after every value and change with its revision
    * @returns a promise for the moment when the present values have been handed over
    */
-  async watch(signal: AbortSignal, changed: (key: string, entry: Versioned<T> | undefined) => void): Promise<void> {
+  async watch(
+    signal: AbortSignal,
+    changed: (key: string, entry: Versioned<T> | undefined) => void,
+    progressed: (revision: number) => void = () => undefined,
+  ): Promise<void> {
     let resolve: () => void = () => undefined
     const promise = new Promise<void>((done) => {
       resolve = done
@@ -80,6 +90,7 @@ export class JsonBucket<T> {
     const run = async () => {
       for await (const entry of watcher) {
         changed(entry.key, present(entry) ? { value: decodeJson(entry.value) as T, revision: entry.revision } : undefined)
+        progressed(entry.revision)
       }
     }
     void run()
