@@ -30,8 +30,9 @@ export const openBusGateway = (bus: Bus, commandTimeoutMs: number): BusGateway =
   }
   return {
     commandTimeoutMs,
-    read: (verb, request) => send(verb, request, { timeoutMs: READ_TIMEOUT_MS }),
-    // A command runs once under its id, so it is safe to re-send it in case its owner died with it in hand.
+    // Re-sent in case the process that got the request died with it. That is safe: a read changes nothing, and a command runs
+    // once under its id.
+    read: (verb, request) => send(verb, request, { timeoutMs: READ_TIMEOUT_MS, resendMs: RESEND_MS }),
     command: (verb, request, timeoutMs = commandTimeoutMs) => send(verb, request, { timeoutMs, resendMs: RESEND_MS }),
     laneCommand: (verb, request, laneId, timeoutMs) => sendToLane(verb, request, { laneId, timeoutMs, resendMs: RESEND_MS }),
   }
