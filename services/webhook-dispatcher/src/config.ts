@@ -1,8 +1,7 @@
-import { BridgeError, type Problem } from '@codex-bridge/contracts'
 import { readEnvironment, type ServiceConfig, serviceEnvironment } from '@codex-bridge/service-kit'
 import { Type } from 'typebox'
-import { type Network, parseNetworks } from './http/address-policy.ts'
-import { parseSchedule, type RetrySchedule } from './retries/retry-schedule.ts'
+import { type Network, networksProblem, parseNetworks } from './http/address-policy.ts'
+import { parseSchedule, type RetrySchedule } from './retries/backoff.ts'
 
 /** Environment of the webhook-dispatcher. */
 export const DispatcherEnvironment = Type.Object({
@@ -16,11 +15,15 @@ export const DispatcherEnvironment = Type.Object({
         'Required when replicas do not share that folder.',
     }),
   ),
-  BRIDGE_WEBHOOK_ALLOWED_NETWORKS: Type.String({
-    default: '',
-    description:
-      'Comma-separated address blocks (`10.0.0.0/8,::1/128`) that may be posted to although they are not public. `npm start` allows loopback.',
-  }),
+  BRIDGE_WEBHOOK_ALLOWED_NETWORKS: Type.Refine(
+    Type.String({
+      default: '',
+      description:
+        'Comma-separated address blocks (`10.0.0.0/8,::1/128`) that may be posted to although they are not public. `npm start` allows loopback.',
+    }),
+    (csv) => networksProblem(csv) === undefined,
+    (csv) => networksProblem(csv) ?? '',
+  ),
   BRIDGE_WEBHOOK_TIMEOUT_MS: Type.Integer({
     default: 15_000,
     minimum: 100,
@@ -40,7 +43,7 @@ export const DispatcherEnvironment = Type.Object({
   }),
 })
 
-/** How deliveries are made, apart from what one subscription says. */
+/** Settings of all deliveries, whatever the subscription. */
 export type DeliveryConfig = {
   allowedNetworks: readonly Network[]
   timeoutMs: number
@@ -49,7 +52,7 @@ export type DeliveryConfig = {
 }
 
 export type DispatcherConfig = {
-  /** As read, for the connection and the log. */
+  /** All settings as read, for the connection and the log. */
   environment: ServiceConfig & Record<string, unknown>
   dataDir: string
   webhookKey: string | undefined
@@ -67,19 +70,10 @@ export const readConfig = (environment: NodeJS.ProcessEnv): DispatcherConfig => 
     dataDir: read.BRIDGE_DATA_DIR,
     webhookKey: read.BRIDGE_WEBHOOK_KEY,
     delivery: {
-      allowedNetworks: networksOf(read.BRIDGE_WEBHOOK_ALLOWED_NETWORKS),
+      allowedNetworks: parseNetworks(read.BRIDGE_WEBHOOK_ALLOWED_NETWORKS),
       timeoutMs: read.BRIDGE_WEBHOOK_TIMEOUT_MS,
       concurrency: read.BRIDGE_WEBHOOK_CONCURRENCY,
       schedule: parseSchedule(read.BRIDGE_WEBHOOK_RETRY_SCHEDULE_SEC),
     },
-  }
-}
-
-const networksOf = (csv: string): Network[] => {
-  try {
-    return parseNetworks(csv)
-  } catch (error) {
-    const details: Problem[] = [{ path: '/BRIDGE_WEBHOOK_ALLOWED_NETWORKS', message: (error as Error).message }]
-    throw new BridgeError('validation_error', 'The configuration is not valid', { details })
   }
 }

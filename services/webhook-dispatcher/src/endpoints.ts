@@ -1,27 +1,16 @@
-import { type Bus, type Endpoints, EventLog, serve, WorkQueue } from '@codex-bridge/bus'
-import { BridgeError, type ReplyOf, STREAMS, type Webhook, Webhooks } from '@codex-bridge/contracts'
-import { BRIDGE_VERSION, fingerprint, type Logger, logServed } from '@codex-bridge/service-kit'
-import type { Network } from './http/address-policy.ts'
+import { type Endpoints, EventLog, serve, WorkQueue } from '@codex-bridge/bus'
+import { BridgeError, STREAMS, type Webhook, Webhooks } from '@codex-bridge/contracts'
+import { BRIDGE_VERSION, fingerprint, logServed } from '@codex-bridge/service-kit'
+import type { DispatcherContext } from './context.ts'
+import type { DeliveryLeader } from './delivery-leader.ts'
 import { testEvent } from './planning/delivery-job.ts'
 import { publishJob } from './planning/job-planner.ts'
-import type { SecretBox } from './subscriptions/secret-box.ts'
 import { createSubscription, deleteSubscription, patchSubscription, repeatCreate } from './subscriptions/subscription-decider.ts'
 import { deliveryIdOf, eventKeyOf, type SubscriptionRecord, testEventIdOf, webhookOf } from './subscriptions/subscription-record.ts'
-import type { SubscriptionStore } from './subscriptions/subscription-store.ts'
 
-export type EndpointDeps = {
-  bus: Bus
-  store: SubscriptionStore
-  box: SecretBox
-  allowedNetworks: readonly Network[]
-  logger: Logger
-  /** What this process does, for `health`. */
-  describe: () => Promise<ReplyOf<typeof Webhooks.health>>
-}
-
-/** Answers `lane.cmd.webhooks.*`. Every process of the service answers, whoever leads. */
-export const serveWebhooks = (deps: EndpointDeps): Promise<Endpoints> => {
-  const { bus, store, box } = deps
+/** Serves `lane.cmd.webhooks.*`. Every process of the service answers, whichever leads. */
+export const serveWebhooks = (dispatcher: DispatcherContext, leader: DeliveryLeader, instance: string): Promise<Endpoints> => {
+  const { bus, store, box, config, logger } = dispatcher
   const log = new EventLog(bus)
   const jobs = new WorkQueue(bus, STREAMS.jobs)
   const view = (record: SubscriptionRecord): Webhook => webhookOf(record, store.status(record.id))
@@ -29,7 +18,7 @@ export const serveWebhooks = (deps: EndpointDeps): Promise<Endpoints> => {
     commandId,
     fingerprint: fingerprint(verb, typeof request['secret'] === 'string' ? { ...request, secret: box.digest(request['secret']) } : request),
     now: new Date().toISOString(),
-    allowedNetworks: deps.allowedNetworks,
+    allowedNetworks: config.allowedNetworks,
     seal: (id: string, secret: string) => box.seal(id, secret),
   })
   const present = (record: SubscriptionRecord | undefined): SubscriptionRecord => {
@@ -41,17 +30,24 @@ export const serveWebhooks = (deps: EndpointDeps): Promise<Endpoints> => {
     { name: 'webhook-dispatcher', version: BRIDGE_VERSION },
     Webhooks,
     {
-      list: () => ({ webhooks: store.live().map(view), nextCursor: null }),
-      get: async ({ id }) => view(present(await store.get(id))),
+      list: async () => {
+        await store.catchUp()
+        return { webhooks: store.live().map(view), nextCursor: null }
+      },
+      get: async ({ id }) => {
+        await store.catchUp()
+        return view(present(store.peek(id)))
+      },
       create: async ({ commandId, body }) => {
-        const asked = context('create', commandId, body)
+        const command = context('create', commandId, body)
         const { lastSeq } = await log.extent()
-        const { record, created } = await store.create(createSubscription(body, lastSeq, asked))
-        return view(created ? record : repeatCreate(record, asked))
+        const { record, created } = await store.create(createSubscription(body, lastSeq, command))
+        return view(created ? record : repeatCreate(record, command))
       },
       patch: async ({ commandId, id, body }) => {
-        const asked = context('patch', commandId, { id, ...body })
-        return view(present(await store.change(id, (record) => patchSubscription(record, body, asked))))
+        const command = context('patch', commandId, { id, ...body })
+        const { lastSeq } = await log.extent()
+        return view(present(await store.change(id, (record) => patchSubscription(record, body, lastSeq, command))))
       },
       delete: async ({ commandId, id }) => {
         await store.change(id, (record) => deleteSubscription(record, context('delete', commandId, { id })))
@@ -69,8 +65,21 @@ export const serveWebhooks = (deps: EndpointDeps): Promise<Endpoints> => {
         await publishJob(jobs, { subscriptionId: id, queuedAt: now, event })
         return { deliveryId: deliveryIdOf(eventKeyOf(id, event.id)), eventId: event.id, queued: true } as const
       },
-      health: async () => ({ status: 'ok', version: BRIDGE_VERSION, ...(await deps.describe()) }),
+      health: async () => {
+        const subscriptions = store.live()
+        return {
+          status: 'ok',
+          version: BRIDGE_VERSION,
+          instance,
+          leading: leader.leading,
+          // Health is answered without the broker too: null says that the lag is unknown.
+          lag: await leader.lag().catch(() => null),
+          subscriptions: subscriptions.length,
+          enabled: subscriptions.filter(({ enabled }) => enabled).length,
+          ...leader.load,
+        }
+      },
     },
-    { observe: logServed(deps.logger) },
+    { observe: logServed(logger) },
   )
 }

@@ -3,20 +3,20 @@ import { EventLog, JsonBucket } from '@codex-bridge/bus'
 import { BUCKETS } from '@codex-bridge/contracts'
 import { answer, seededRandom, waitFor } from '@codex-bridge/testkit'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { DispatcherRig, eventIdOf, firstSeenPerLane, idsPerEvent, missing } from './support/dispatcher-fixture.ts'
+import { DispatcherFixture, eventIdOf, firstSeenPerLane, idsPerEvent, missing } from './support/dispatcher-fixture.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const LANES = 6
 
 /** Emits events over some lanes until told to stop; each lane's events in their order. */
-const keepEmitting = (rig: DispatcherRig) => {
+const keepEmitting = (fixture: DispatcherFixture) => {
   const sent = new Map<string, string[]>()
   let going = true
   const run = async () => {
     for (let index = 0; going; index += 1) {
       const lane = `lane-${index % LANES}`
-      sent.set(lane, [...(sent.get(lane) ?? []), await rig.emit(lane)])
+      sent.set(lane, [...(sent.get(lane) ?? []), await fixture.emit(lane)])
       await sleep(3)
     }
   }
@@ -37,34 +37,34 @@ const keepEmitting = (rig: DispatcherRig) => {
 }
 
 describe('when something dies', () => {
-  let rig: DispatcherRig
+  let fixture: DispatcherFixture
   beforeEach(async () => {
-    rig = await DispatcherRig.start()
-    await rig.startDispatcher()
+    fixture = await DispatcherFixture.start()
+    await fixture.startDispatcher()
   })
-  afterEach(() => rig.stop())
+  afterEach(() => fixture.stop())
 
   it('the dispatcher, again and again: nothing is lost, lanes stay in order, duplicates carry the same id', async () => {
     const paths = ['/one', '/two', '/three']
     for (const path of paths) {
-      rig.receiver.on(path, answer.delay(4))
-      await rig.create(path)
+      fixture.receiver.on(path, answer.delay(4))
+      await fixture.create(path)
     }
     const random = seededRandom('dispatcher restarts')
-    const traffic = keepEmitting(rig)
+    const traffic = keepEmitting(fixture)
     let restarts = 0
     for (; restarts < 5; restarts += 1) {
       await traffic.more(30 + Math.floor(random() * 30))
-      const [victim] = rig.dispatchers.splice(0)
+      const [victim] = fixture.dispatchers.splice(0)
       victim?.kill('SIGKILL')
       await victim?.exited
-      await rig.startDispatcher()
+      await fixture.startDispatcher()
     }
     await traffic.stop()
     const events = traffic.all()
     let duplicates = 0
     for (const path of paths) {
-      const requests = await rig.delivered(path, events, 30_000)
+      const requests = await fixture.delivered(path, events, 30_000)
       duplicates += requests.length - events.length
       expect(missing(requests, events)).toEqual([])
       expect([...idsPerEvent(requests).values()].every(({ size }) => size === 1)).toBe(true)
@@ -75,91 +75,91 @@ describe('when something dies', () => {
   })
 
   it('the broker, killed and started again in the middle: nothing is lost, lanes stay in order', async () => {
-    rig.receiver.on('/one', answer.delay(4))
-    const webhook = await rig.create('/one')
-    const traffic = keepEmitting(rig)
+    fixture.receiver.on('/one', answer.delay(4))
+    const webhook = await fixture.create('/one')
+    const traffic = keepEmitting(fixture)
     for (let round = 0; round < 2; round += 1) {
       await traffic.more(50)
-      await rig.nats.kill('SIGKILL')
-      await waitFor(() => !rig.bus.connected(), { describe: 'the outage to be noticed' })
-      await rig.nats.restart()
+      await fixture.nats.kill('SIGKILL')
+      await waitFor(() => !fixture.bus.connected(), { describe: 'the outage to be noticed' })
+      await fixture.nats.restart()
     }
     const back = performance.now()
     await traffic.more(50)
     await traffic.stop()
     const events = traffic.all()
-    const requests = await rig.delivered('/one', events, 40_000)
+    const requests = await fixture.delivered('/one', events, 40_000)
     process.stdout.write(
       `${events.length} events over 2 broker kills: 0 lost, ${requests.length - events.length} duplicates, all delivered ${Math.round(performance.now() - back)} ms after the last return\n`,
     )
     expect([...idsPerEvent(requests).values()].every(({ size }) => size === 1)).toBe(true)
     expect(firstSeenPerLane(requests)).toEqual(traffic.sent)
     // The watch is alive after the outage: a change reaches deliveries.
-    await rig.patch(webhook.id, { url: rig.receiver.url('/two') })
-    await rig.delivered('/two', [await rig.emit('lane-after')])
-    await waitFor(async () => (await rig.queued('LANE_JOBS', webhook.id)) === 0, { timeoutMs: 10_000 })
-    await waitFor(async () => (await rig.get(webhook.id)).lastDeliveryAt)
+    await fixture.patch(webhook.id, { url: fixture.receiver.url('/two') })
+    await fixture.delivered('/two', [await fixture.emit('lane-after')])
+    await waitFor(async () => (await fixture.queued('LANE_JOBS', webhook.id)) === 0, { timeoutMs: 10_000 })
+    await waitFor(async () => (await fixture.get(webhook.id)).lastDeliveryAt)
   })
 
   it('the leading one of two: the other goes on, and either of them answers', async () => {
-    await rig.startDispatcher('webhook-dispatcher-2')
-    rig.receiver.on('/one', answer.delay(4))
-    await rig.create('/one')
-    const traffic = keepEmitting(rig)
+    await fixture.startDispatcher('webhook-dispatcher-2')
+    fixture.receiver.on('/one', answer.delay(4))
+    await fixture.create('/one')
+    const traffic = keepEmitting(fixture)
     await traffic.more(50)
-    const [leader] = rig.dispatchers.splice(0, 1)
+    const [leader] = fixture.dispatchers.splice(0, 1)
     leader?.kill('SIGKILL')
     const died = performance.now()
     await leader?.exited
-    const late = await rig.create('/late')
-    const first = await rig.emit('lane-late')
-    await rig.delivered('/late', [first])
+    const late = await fixture.create('/late')
+    const first = await fixture.emit('lane-late')
+    await fixture.delivered('/late', [first])
     process.stdout.write(`a second dispatcher delivered ${Math.round(performance.now() - died)} ms after the leader was killed\n`)
     await traffic.stop()
-    const requests = await rig.delivered('/one', traffic.all(), 30_000)
+    const requests = await fixture.delivered('/one', traffic.all(), 30_000)
     for (const [lane, order] of traffic.sent) expect(firstSeenPerLane(requests).get(lane)).toEqual(order)
-    expect((await rig.get(late.id)).enabled).toBe(true)
+    expect((await fixture.get(late.id)).enabled).toBe(true)
   })
 
   it('the broker hangs for a while: what was delivered meanwhile is acknowledged after all, and not delivered again', async () => {
-    rig.receiver.on('/one', answer.delay(300))
-    const webhook = await rig.create('/one')
-    const event = await rig.emit('lane-1')
-    await rig.receiver.waitForRequests(1)
-    await rig.nats.pause()
+    fixture.receiver.on('/one', answer.delay(300))
+    const webhook = await fixture.create('/one')
+    const event = await fixture.emit('lane-1')
+    await fixture.receiver.waitForRequests(1)
+    await fixture.nats.pause()
     // Longer than an acknowledgement waits, shorter than it takes to give up the connection.
     await sleep(6500)
-    await rig.nats.resume()
-    await waitFor(async () => (await rig.queued('LANE_JOBS', webhook.id)) === 0, { timeoutMs: 15_000 })
-    expect(await rig.delivered('/one', [event])).toHaveLength(1)
+    await fixture.nats.resume()
+    await waitFor(async () => (await fixture.queued('LANE_JOBS', webhook.id)) === 0, { timeoutMs: 15_000 })
+    expect(await fixture.delivered('/one', [event])).toHaveLength(1)
   })
 
   it('nothing: a subscription made through a process that does not lead misses no event', async () => {
-    await rig.startDispatcher('webhook-dispatcher-2')
+    await fixture.startDispatcher('webhook-dispatcher-2')
     for (let round = 0; round < 30; round += 1) {
       const path = `/round-${round}`
-      const webhook = await rig.create(path)
-      await rig.delivered(path, [await rig.emit(`lane-${round}`)], 5000)
-      await rig.remove(webhook.id)
+      const webhook = await fixture.create(path)
+      await fixture.delivered(path, [await fixture.emit(`lane-${round}`)], 5000)
+      await fixture.remove(webhook.id)
     }
   })
 
   it('nothing: a subscription the leader learns of late gets what happened since its creation, in order', async () => {
-    const bucket = await JsonBucket.open(rig.bus, BUCKETS.webhooks)
-    const template = await rig.create('/template')
+    const bucket = await JsonBucket.open(fixture.bus, BUCKETS.webhooks)
+    const template = await fixture.create('/template')
     const stored = (await bucket.get(`sub.${template.id}`))?.value as Record<string, unknown>
     for (let round = 0; round < 8; round += 1) {
       const path = `/late-${round}`
-      const before = await rig.emit('lane-1')
-      const { lastSeq } = await new EventLog(rig.bus).extent()
-      const events = [await rig.emit('lane-1'), await rig.emit('lane-2'), await rig.emit('lane-1')]
+      const before = await fixture.emit('lane-1')
+      const { lastSeq } = await new EventLog(fixture.bus).extent()
+      const events = [await fixture.emit('lane-1'), await fixture.emit('lane-2'), await fixture.emit('lane-1')]
       // Another process would have stored it after reading the end of the log, before these events were planned.
-      await rig.delivered('/template', events)
+      await fixture.delivered('/template', events)
       const createdAt = new Date(Date.now() - 1000).toISOString()
-      const late = { ...stored, id: `wh_late${round}`, url: rig.receiver.url(path), createdSeq: lastSeq, createdAt }
+      const late = { ...stored, id: `wh_late${round}`, url: fixture.receiver.url(path), createdSeq: lastSeq, createdAt }
       // The next event comes in the very moment in which the leader learns of it.
-      const [next] = await Promise.all([rig.emit('lane-1'), bucket.create(`sub.wh_late${round}`, late)])
-      const requests = await rig.delivered(path, [...events, next], 5000)
+      const [next] = await Promise.all([fixture.emit('lane-1'), bucket.create(`sub.wh_late${round}`, late)])
+      const requests = await fixture.delivered(path, [...events, next], 5000)
       expect(requests.map(eventIdOf)).not.toContain(before)
       expect(requests).toHaveLength(4)
       expect(firstSeenPerLane(requests).get('lane-1')).toEqual([events[0], events[2], next])
@@ -168,43 +168,43 @@ describe('when something dies', () => {
   })
 
   it('an orderly end delivers nothing twice', async () => {
-    rig.receiver.on('/one', answer.delay(20))
-    await rig.create('/one')
-    const traffic = keepEmitting(rig)
+    fixture.receiver.on('/one', answer.delay(20))
+    await fixture.create('/one')
+    const traffic = keepEmitting(fixture)
     for (let round = 0; round < 3; round += 1) {
       await traffic.more(50)
-      const [dispatcher] = rig.dispatchers.splice(0)
+      const [dispatcher] = fixture.dispatchers.splice(0)
       await dispatcher?.stop()
       expect(dispatcher?.exit).toEqual({ code: 0, signal: null })
-      await rig.startDispatcher()
+      await fixture.startDispatcher()
     }
     await traffic.stop()
-    const requests = await rig.delivered('/one', traffic.all(), 30_000)
+    const requests = await fixture.delivered('/one', traffic.all(), 30_000)
     expect(requests).toHaveLength(traffic.all().length)
     expect(firstSeenPerLane(requests)).toEqual(traffic.sent)
   })
 
   it('retries keep their count and their time over a crash', async () => {
-    const [dispatcher] = rig.dispatchers.splice(0)
+    const [dispatcher] = fixture.dispatchers.splice(0)
     await dispatcher?.stop()
-    await rig.stop()
-    rig = await DispatcherRig.start({ env: { BRIDGE_WEBHOOK_RETRY_SCHEDULE_SEC: '0,0.1,7,0.1' } })
-    await rig.startDispatcher()
-    rig.receiver.on('/failing', answer.status(500))
-    const webhook = await rig.create('/failing')
-    await rig.emit('lane-1')
-    const attempts = await rig.receiver.waitForRequests(2)
-    const bucket = await JsonBucket.open(rig.bus, BUCKETS.webhooks)
+    await fixture.stop()
+    fixture = await DispatcherFixture.start({ env: { BRIDGE_WEBHOOK_RETRY_SCHEDULE_SEC: '0,0.1,7,0.1' } })
+    await fixture.startDispatcher()
+    fixture.receiver.on('/failing', answer.status(500))
+    const webhook = await fixture.create('/failing')
+    await fixture.emit('lane-1')
+    const attempts = await fixture.receiver.waitForRequests(2)
+    const bucket = await JsonBucket.open(fixture.bus, BUCKETS.webhooks)
     const stored = async () => JSON.stringify((await bucket.get(`retry.${webhook.id}`))?.value)
     await waitFor(async () => (await stored())?.includes('"attempts":2'), { describe: 'the second attempt to be stored' })
-    const [victim] = rig.dispatchers.splice(0)
+    const [victim] = fixture.dispatchers.splice(0)
     victim?.kill('SIGKILL')
     await victim?.exited
-    await rig.startDispatcher()
-    const [, second, third] = await rig.receiver.waitForRequests(3, undefined, 15_000)
+    await fixture.startDispatcher()
+    const [, second, third] = await fixture.receiver.waitForRequests(3, undefined, 15_000)
     expect((third?.receivedAt ?? 0) - (second?.receivedAt ?? 0)).toBeGreaterThan(5500)
-    await waitFor(async () => (await rig.queued('LANE_DEAD', webhook.id)) === 1, { timeoutMs: 10_000 })
-    expect(rig.receiver.requests).toHaveLength(4)
+    await waitFor(async () => (await fixture.queued('LANE_DEAD', webhook.id)) === 1, { timeoutMs: 10_000 })
+    expect(fixture.receiver.requests).toHaveLength(4)
     expect(attempts).toHaveLength(2)
   })
 })

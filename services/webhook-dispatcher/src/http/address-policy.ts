@@ -5,21 +5,21 @@ import ipaddr from 'ipaddr.js'
 /** A CIDR block that may be reached although it is not public. */
 export type Network = ReturnType<typeof ipaddr.parseCIDR>
 
-/** What a caller hears of a refused address: the same as of one that does not answer, so that nothing can be probed. */
+/** Reported for a refused address and for one that does not answer alike, so that a network cannot be probed. */
 export const UNREACHABLE = 'The endpoint cannot be reached'
 
-/** Public by the range tables and yet not for us: the address of Azure's platform services. */
+/** Public according to the range tables, but refused: the address of Azure's platform services. */
 const NEVER = new Set(['168.63.129.16'])
 
-/** The only IPv6 block that is handed out for public use; everything else is special, deprecated or not assigned. */
+/** The only IPv6 block assigned for public use. Everything else is special, deprecated or unassigned. */
 const GLOBAL_IPV6 = ipaddr.parseCIDR('2000::/3')
 
-/** Blocks inside 2000::/3 that older range tables miss: documentation (RFC 9637) and benchmarking. */
+/** Special blocks inside 2000::/3 that older range tables miss, such as documentation (RFC 9637) and benchmarking. */
 const SPECIAL_IPV6 = ['3fff::/20', '2001::/23', '2001:db8::/32', '2002::/16'].map((block) => ipaddr.parseCIDR(block))
 
 /**
- * Reads `127.0.0.0/8,::1/128`; a bare address is a block of one.
- * @throws Error naming the entry that is no block
+ * Parses `127.0.0.0/8,::1/128`; a bare address is a block of one.
+ * @throws Error naming the invalid entry
  */
 export const parseNetworks = (csv: string): Network[] =>
   csv
@@ -34,7 +34,17 @@ export const parseNetworks = (csv: string): Network[] =>
       return ipaddr.parseCIDR(block)
     })
 
-/** Whether a connection to an address may be made: a public unicast address, or one in an allowed network. */
+/** Why a list of address blocks cannot be parsed; undefined if it can. */
+export const networksProblem = (csv: string): string | undefined => {
+  try {
+    parseNetworks(csv)
+    return
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+/** Whether an address may be connected to: a public unicast address, or one in an allowed network. */
 export const isPermittedAddress = (address: string, allowed: readonly Network[]): boolean => {
   if (isIP(address) === 0) return false
   const parsed = ipaddr.parse(address)
@@ -43,15 +53,15 @@ export const isPermittedAddress = (address: string, allowed: readonly Network[])
   return parsed.kind() === 'ipv4' || (parsed.match(GLOBAL_IPV6) && !SPECIAL_IPV6.some((block) => parsed.match(block)))
 }
 
-/** The address in a URL that names one, without brackets; undefined where it names a host. */
+/** The address in a URL with an address literal, without brackets; undefined for a host name. */
 export const literalAddress = (url: URL): string | undefined => {
   const host = url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname
   return isIP(host) === 0 ? undefined : host
 }
 
 /**
- * What is wrong with a URL as a destination. A host name is not resolved here: it may point elsewhere by the time of the
- * delivery, which checks every address it connects to.
+ * Problems of a URL as a destination. A host name is not resolved here: it may point elsewhere at the time of the delivery,
+ * which checks every address it connects to.
  */
 export const targetProblems = (text: string, allowed: readonly Network[]): Problem[] => {
   const problem = (message: string): Problem[] => [{ path: '/url', message }]

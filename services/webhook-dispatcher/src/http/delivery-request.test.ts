@@ -13,10 +13,10 @@ describe('one attempt', () => {
   let receiver: WebhookReceiver
   let attempting = false
   const agent = createAgent({ allowed, timeoutMs: TIMEOUT_MS })
-  // The HTTP client keeps one timer of its own for connections that are being made. Made here, it stays a real one.
+  // The HTTP client keeps one timer for connections being made. Created here, it stays a real one.
   beforeAll(async () => {
     const warmUp = await startWebhookReceiver()
-    await post(warmUp.url('/'), {}, body, { agent, allowed, timeoutMs: TIMEOUT_MS, breakOff: new AbortController() })
+    await post(warmUp.url('/'), {}, body, { agent, allowed, timeoutMs: TIMEOUT_MS, abort: new AbortController() })
     await warmUp.close()
   })
   beforeEach(async () => {
@@ -28,10 +28,10 @@ describe('one attempt', () => {
     await receiver.close()
   })
 
-  const attempt = async (url = receiver.url('/hook'), breakOff = new AbortController()) => {
+  const attempt = async (url = receiver.url('/hook'), abort = new AbortController()) => {
     attempting = true
     try {
-      return await post(url, { 'content-type': 'application/json' }, body, { agent, allowed, timeoutMs: TIMEOUT_MS, breakOff })
+      return await post(url, { 'content-type': 'application/json' }, body, { agent, allowed, timeoutMs: TIMEOUT_MS, abort })
     } finally {
       attempting = false
     }
@@ -39,15 +39,15 @@ describe('one attempt', () => {
 
   const untilReceived = () => waitFor(() => receiver.requestsTo('/hook').length > 0)
 
-  it('sends the bytes it was given', async () => {
+  it('sends exactly the given bytes', async () => {
     expect(await attempt()).toEqual({ kind: 'answered', status: 200, retryAfter: undefined })
     expect(receiver.requests[0]?.rawBody.equals(body)).toBe(true)
     expect(receiver.requests[0]?.headers['content-length']).toBe('7')
   })
 
-  it('keeps its connections', async () => {
+  it('reuses its connections', async () => {
     for (let index = 0; index < 10; index += 1) await attempt()
-    // The client may open a second one while the first is still being put back.
+    // The client may open a second one while the first is being returned to the pool.
     expect(receiver.connections).toBeLessThanOrEqual(2)
   })
 
@@ -57,7 +57,7 @@ describe('one attempt', () => {
     expect(receiver.requestsTo('/elsewhere')).toEqual([])
   })
 
-  it('hands on what the endpoint asks for', async () => {
+  it('reports the Retry-After of the endpoint', async () => {
     receiver.on('/hook', answer.status(429, { 'retry-after': '17' }))
     expect(await attempt()).toEqual({ kind: 'answered', status: 429, retryAfter: '17' })
   })
@@ -102,7 +102,7 @@ describe('one attempt', () => {
     expect(receiver.requests[0]?.responseBytes ?? 0).toBeLessThan(8 * 1024 * 1024)
   })
 
-  it('says the same of a reset, of a closed port and of a name that does not exist', async () => {
+  it('reports a reset and a closed port alike', async () => {
     receiver.on('/hook', answer.reset)
     expect(await attempt()).toEqual({ kind: 'unreachable' })
     const closed = createServer().listen(0, '127.0.0.1')
@@ -112,13 +112,13 @@ describe('one attempt', () => {
     expect(await attempt(`http://127.0.0.1:${port}/`)).toEqual({ kind: 'unreachable' })
   })
 
-  it('ends at its deadline when the peer accepts and says nothing, or speaks no HTTP', async () => {
+  it('ends at its deadline if the peer stays silent, and at once if it does not speak HTTP', async () => {
     const silent = createServer().listen(0, '127.0.0.1')
     await new Promise((resolve) => silent.once('listening', resolve))
     const { port } = silent.address() as { port: number }
     const connected = new Promise((resolve) => silent.once('connection', resolve))
     vi.useRealTimers()
-    const short = { agent: createAgent({ allowed, timeoutMs: 200 }), allowed, timeoutMs: 200, breakOff: new AbortController() }
+    const short = { agent: createAgent({ allowed, timeoutMs: 200 }), allowed, timeoutMs: 200, abort: new AbortController() }
     const pending = post(`https://127.0.0.1:${port}/`, {}, body, short)
     await connected
     expect(await pending).toEqual({ kind: 'timeout' })
@@ -127,12 +127,12 @@ describe('one attempt', () => {
     silent.close()
   })
 
-  it('can be broken off', async () => {
+  it('can be aborted', async () => {
     receiver.on('/hook', answer.hang)
-    const breakOff = new AbortController()
-    const pending = attempt(receiver.url('/hook'), breakOff)
+    const abort = new AbortController()
+    const pending = attempt(receiver.url('/hook'), abort)
     await untilReceived()
-    breakOff.abort()
+    abort.abort()
     expect(await pending).toEqual({ kind: 'interrupted' })
   })
 })

@@ -17,17 +17,17 @@ describe('a guarded connection', () => {
 
   const send = async (answers: ResolvedAddress[][], networks = '', times = 1, host = 'hook.example') => {
     const allowed = parseNetworks(networks)
-    let asked = 0
-    const resolve = async () => answers[Math.min(asked++, answers.length - 1)] ?? []
+    let lookups = 0
+    const resolve = async () => answers[Math.min(lookups++, answers.length - 1)] ?? []
     const agent = createAgent({ allowed, timeoutMs: 1000, resolve })
     const results: AttemptResult[] = []
     for (let index = 0; index < times; index += 1) {
       results.push(
-        await post(`http://${host}:${receiver.port}/`, {}, body, { agent, allowed, timeoutMs: 1000, breakOff: new AbortController() }),
+        await post(`http://${host}:${receiver.port}/`, {}, body, { agent, allowed, timeoutMs: 1000, abort: new AbortController() }),
       )
     }
     await agent.destroy()
-    return { results, asked }
+    return { results, lookups }
   }
 
   it('goes to the address that was checked', async () => {
@@ -36,34 +36,34 @@ describe('a guarded connection', () => {
     expect(receiver.requests[0]?.headers.host).toBe(`hook.example:${receiver.port}`)
   })
 
-  it('is not made to a private address behind a name', async () => {
+  it('is not made to a private address that a name resolves to', async () => {
     expect((await send([[v4('127.0.0.1')]])).results).toEqual([{ kind: 'unreachable' }])
     expect(receiver.connections).toBe(0)
   })
 
-  it('is not made when one of several addresses is private', async () => {
+  it('is not made if one of several addresses is private', async () => {
     expect((await send([[v4('93.184.216.34'), v4('127.0.0.1')]])).results).toEqual([{ kind: 'unreachable' }])
     expect(receiver.connections).toBe(0)
   })
 
-  it('is not made after the name was bound to a private address', async () => {
-    // The public address is one of the allowed network here, so that the first delivery has somewhere to go.
-    const { results, asked } = await send([[v4('127.0.0.1')], [v4('127.0.0.2')]], '127.0.0.1/32')
+  it('is not made after the name was rebound to a private address', async () => {
+    // The allowed network stands in for a public address, so that the first delivery arrives.
+    const { results, lookups } = await send([[v4('127.0.0.1')], [v4('127.0.0.2')]], '127.0.0.1/32')
     expect(results[0]).toMatchObject({ kind: 'answered' })
-    expect(asked).toBe(1)
+    expect(lookups).toBe(1)
     const rebound = await send([[v4('127.0.0.2')]], '127.0.0.1/32', 2)
     expect(rebound.results).toEqual([{ kind: 'unreachable' }, { kind: 'unreachable' }])
     expect(receiver.connections).toBe(1)
   })
 
-  it('is not made to a private literal, for which no lookup is asked', async () => {
-    const { results, asked } = await send([[v4('93.184.216.34')]], '', 1, '127.0.0.1')
+  it('is not made to a private literal, which needs no lookup', async () => {
+    const { results, lookups } = await send([[v4('93.184.216.34')]], '', 1, '127.0.0.1')
     expect(results).toEqual([{ kind: 'unreachable' }])
-    expect(asked).toBe(0)
+    expect(lookups).toBe(0)
     expect(receiver.connections).toBe(0)
   })
 
-  it('ignores proxies of the environment', async () => {
+  it('ignores proxies set in the environment', async () => {
     process.env['HTTP_PROXY'] = process.env['http_proxy'] = receiver.url()
     try {
       expect((await send([[v4('127.0.0.1')]])).results).toEqual([{ kind: 'unreachable' }])

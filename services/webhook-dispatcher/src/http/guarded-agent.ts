@@ -1,33 +1,33 @@
 import { lookup as systemLookup } from 'node:dns'
 import type { LookupFunction } from 'node:net'
+import { SingleFlight } from '@codex-bridge/platform'
 import { Agent } from 'undici'
 import { isPermittedAddress, type Network, UNREACHABLE } from './address-policy.ts'
 
 export type ResolvedAddress = { address: string; family: number }
 
-/** Every address a name has now. */
+/** All addresses a name resolves to now. */
 export type Resolve = (hostname: string) => Promise<ResolvedAddress[]>
 
 /**
- * Asks the system's resolver, which blocks one of the few threads of the pool for as long as it takes: asks for the same
- * name at the same time share one call, so that a name whose servers are dead holds one thread and not all of them.
+ * Uses the system's resolver, which blocks one of the few threads of the pool. Concurrent lookups of the same name share one
+ * call, so that a name whose servers are dead holds one thread and not all of them.
  */
-export const sharedResolver = (): Resolve => {
-  const asking = new Map<string, Promise<ResolvedAddress[]>>()
-  return (hostname) => {
-    const known = asking.get(hostname)
-    if (known) return known
-    const asked = new Promise<ResolvedAddress[]>((resolve, reject) => {
-      systemLookup(hostname, { all: true }, (error, addresses) => (error ? reject(error) : resolve(addresses)))
-    }).finally(() => asking.delete(hostname))
-    asking.set(hostname, asked)
-    return asked
-  }
+const sharedResolver = (): Resolve => {
+  const lookups = new SingleFlight<string, ResolvedAddress[]>()
+  return (hostname) =>
+    lookups.run(
+      hostname,
+      () =>
+        new Promise((resolve, reject) => {
+          systemLookup(hostname, { all: true }, (error, addresses) => (error ? reject(error) : resolve(addresses)))
+        }),
+    )
 }
 
 /**
- * The lookup of a connection: it goes to exactly the addresses that were checked, so a name that changes in between (DNS
- * rebinding) gains nothing. One refused address refuses the name. Never called for an address literal.
+ * The lookup of a connection. The connection goes to exactly the addresses that were checked, so changing a name in between
+ * (DNS rebinding) achieves nothing. One refused address refuses the name. Never called for an address literal.
  */
 export const guardedLookup =
   (resolve: Resolve, allowed: readonly Network[]): LookupFunction =>
@@ -44,13 +44,13 @@ export const guardedLookup =
   }
 
 /**
- * The one HTTP client of all deliveries. No proxy, no redirects, a connection limit for nobody: sockets shared between
- * subscriptions would let a hanging one starve the others, and each subscription bounds itself.
+ * The HTTP client of all deliveries. No proxy and no redirects. No connection limit either: a shared pool would let one hung
+ * endpoint starve the others, and each subscription limits its own attempts.
  */
 export const createAgent = (options: { allowed: readonly Network[]; timeoutMs: number; resolve?: Resolve }): Agent =>
   new Agent({
     connect: { timeout: options.timeoutMs, lookup: guardedLookup(options.resolve ?? sharedResolver(), options.allowed) },
-    // The one deadline of an attempt is its abort signal; these would only restart with every chunk.
+    // The deadline of an attempt is its abort signal. These timeouts would restart with every chunk.
     headersTimeout: 0,
     bodyTimeout: 0,
     maxHeaderSize: 16_384,

@@ -6,7 +6,7 @@ import { deliveryHeaders, isUsableSecret, sign } from './webhook-signer.ts'
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 
 describe('the signature', () => {
-  it('is the one of the official vector', () => {
+  it('matches the official test vector', () => {
     expect(sign(SECRET, 'msg_p5jXN8AQM9LWM0D4loKWxJek', 1614265330, Buffer.from('{"test": 2432232314}'))).toBe(
       'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=',
     )
@@ -29,12 +29,12 @@ describe('the signature', () => {
     )
   })
 
-  it('covers bytes that are no text', () => {
+  it('covers bytes that are not text', () => {
     const left = sign('plain', 'id', 1, Buffer.from([0xff, 0xfe]))
     expect(left).not.toBe(sign('plain', 'id', 1, Buffer.from([0xff, 0xfd])))
   })
 
-  it('is left out where there is no secret', () => {
+  it('is left out without a secret', () => {
     const headers = deliveryHeaders({
       id: 'wh_1:evt_1',
       at: new Date(1_614_265_330_900),
@@ -56,7 +56,7 @@ describe('the signature', () => {
     ['whsec_', false],
     ['whsec_not base64!', false],
     ['whsec_abc', false],
-  ])('can use %j: %j', (secret, usable) => {
+  ])('accepts %j: %j', (secret, usable) => {
     expect(isUsableSecret(secret)).toBe(usable)
   })
 })

@@ -1,11 +1,12 @@
+import type { Job } from '@codex-bridge/bus'
 import { BridgeEvent, guard, SubscriptionId, Timestamp, type WebhookEnvelope } from '@codex-bridge/contracts'
 import { type Static, Type } from 'typebox'
 import { deliveryIdOf, eventKeyOf, type SubscriptionRecord } from '../subscriptions/subscription-record.ts'
 
-/** Type of the event a test sends; it is made here and is in no log, so its sequence is 0. */
+/** Type of the event that a test sends. It is created here and not in the log, so its sequence is 0. */
 export const TEST_EVENT = 'webhook.test'
 
-/** One event on its way to one subscription, as queued. Carries the event: the log may have dropped it by the last attempt. */
+/** One event for one subscription, as queued. Carries the event, because the log may have dropped it by the last attempt. */
 export const DeliveryJob = Type.Object({
   subscriptionId: SubscriptionId,
   queuedAt: Timestamp,
@@ -13,12 +14,23 @@ export const DeliveryJob = Type.Object({
 })
 export type DeliveryJob = Static<typeof DeliveryJob>
 
-export const isDeliveryJob = guard(DeliveryJob)
+const isDeliveryJob = guard(DeliveryJob)
 
-/** Jobs of one key are delivered one after the other. A test waits for nobody. */
+/** The delivery in a queued job; undefined for anything else, which can never be delivered. */
+export const readJob = (job: Job): DeliveryJob | undefined => {
+  try {
+    const { body } = job
+    return isDeliveryJob(body) ? body : undefined
+  } catch {
+    // Not JSON. The caller logs it and drops the job.
+    return
+  }
+}
+
+/** Jobs with the same key are delivered one after the other. A test has a key of its own, so it never waits. */
 export const orderKey = (job: DeliveryJob): string => (job.event.type === TEST_EVENT ? job.event.id : job.event.laneId)
 
-/** The body of a delivery, the same for every attempt as long as the subscription's scope is. */
+/** The body of a delivery. It is the same for every attempt unless the subscription's scope changes. */
 export const envelopeOf = (job: DeliveryJob, record: SubscriptionRecord): WebhookEnvelope => {
   const { event } = job
   const eventKey = eventKeyOf(record.id, event.id)
@@ -43,7 +55,7 @@ export const envelopeOf = (job: DeliveryJob, record: SubscriptionRecord): Webhoo
   }
 }
 
-/** The event of a test, in the context the subscription is restricted to. */
+/** The event of a test, with ids from the subscription's scope. */
 export const testEvent = (record: SubscriptionRecord, eventId: string, now: string): DeliveryJob['event'] => ({
   seq: 0,
   id: eventId,

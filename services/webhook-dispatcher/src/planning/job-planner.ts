@@ -1,105 +1,138 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Bus, decodeEvent, EventLog, readRange, type WorkQueue } from '@codex-bridge/bus'
 import { type BridgeEvent, subjects } from '@codex-bridge/contracts'
+import { SerialQueue } from '@codex-bridge/platform'
+import type { Logger } from '@codex-bridge/service-kit'
 import { matches, SubscriptionIndex } from '../subscriptions/subscription-matcher.ts'
 import { eventKeyOf, type SubscriptionRecord } from '../subscriptions/subscription-record.ts'
 import type { SubscriptionStore } from '../subscriptions/subscription-store.ts'
 import type { DeliveryJob } from './delivery-job.ts'
 
 /**
- * A subscription made by another process reaches this one a moment late, and events may have been planned without it. This
- * long after its creation, seeing one for the first time means looking back.
+ * A subscription takes effect at its `createdSeq`, which is read a moment before it is stored; events of that moment may have
+ * been planned without it. A subscription first seen within this time of its creation gets those events, in milliseconds.
  */
-const LOOK_BACK_MS = 60_000
+const BACKFILL_WINDOW_MS = 60_000
 
-/** Pause before the next try of a call the broker did not answer. */
+/** Pause before a failed backfill is tried again. */
 const RETRY_MS = 500
+
+/** A backfill that keeps failing is logged at most this often. */
+const LOG_EVERY_MS = 30_000
+
+export type PlannerDeps = { bus: Bus; store: SubscriptionStore; jobs: WorkQueue; logger: Logger }
 
 /**
  * Turns each event into one job per matching subscription. Jobs are stored under `subscriptionId:eventId`, so planning an
- * event twice within the queue's dedupe window stores nothing twice; after the window, or when the queue forgot because the
- * broker restarted, it costs a second delivery with the same `webhook-id`.
+ * event twice within the queue's dedupe window stores nothing twice. After that window, or if the queue lost its dedupe state
+ * in a broker restart, it causes a second delivery with the same `webhook-id`.
  */
 export class JobPlanner {
   readonly #bus: Bus
   readonly #store: SubscriptionStore
   readonly #jobs: WorkQueue
+  readonly #log: EventLog
+  readonly #logger: Logger
+  /** One task at a time, so that the jobs of a subscription are stored in the order of their events. */
+  readonly #queue = new SerialQueue()
   readonly #seen = new Set<string>()
   /** Subscriptions that may have missed events planned before they were known here. */
-  readonly #late: SubscriptionRecord[] = []
+  readonly #backfills: SubscriptionRecord[] = []
   #index: SubscriptionIndex | undefined
-  #position = 0
-  #ended = false
-  #tail: Promise<unknown> = Promise.resolve()
+  /** Every event up to this sequence has been planned, or was stored before this term. */
+  #plannedSeq = 0
+  /** Subscriptions in memory include every change that was answered before this event was stored. */
+  #currentSeq = 0
+  #stopped = false
+  #lastLogged = Number.NEGATIVE_INFINITY
   #offChange: () => void = () => undefined
 
-  constructor(bus: Bus, store: SubscriptionStore, jobs: WorkQueue) {
+  constructor({ bus, store, jobs, logger }: PlannerDeps) {
     this.#bus = bus
     this.#store = store
     this.#jobs = jobs
+    this.#logger = logger
+    this.#log = new EventLog(bus)
   }
 
-  /** Call before the first event: takes note of the subscriptions, and looks back for those made just before this term. */
-  async begin(): Promise<void> {
-    this.#position = (await new EventLog(this.#bus).extent()).lastSeq
+  /** Call before the first event: subscribes to changes, and backfills subscriptions created just before this term. */
+  async start(): Promise<void> {
+    this.#plannedSeq = (await this.#log.extent()).lastSeq
     this.#offChange = this.#store.onChange((id) => {
       this.#index = undefined
-      this.#lookBack(id)
+      this.#noticeNew(id)
     })
-    for (const { id } of this.#store.all()) this.#lookBack(id)
+    for (const { id } of this.#store.all()) this.#noticeNew(id)
   }
 
-  end(): void {
-    this.#ended = true
+  stop(): void {
+    this.#stopped = true
     this.#offChange()
   }
 
   /** The reaction to one event: resolves when all its jobs are stored. */
   plan(event: BridgeEvent): Promise<void> {
-    return this.#inTurn(async () => {
-      await this.#catchUp()
-      if (this.#late.length > 0) throw new Error('the term ended before a new subscription had what it missed')
+    return this.#queue.run(async () => {
+      await this.#refreshSubscriptions(event)
+      await this.#backfill()
+      if (this.#backfills.length > 0) throw new Error('the term ended before a new subscription got the events it missed')
       this.#index ??= new SubscriptionIndex(this.#store.all())
       await Promise.all(this.#index.match(event).map((record) => this.#publish(record, event)))
-      this.#position = Math.max(this.#position, event.seq)
+      this.#plannedSeq = Math.max(this.#plannedSeq, event.seq)
     })
   }
 
-  /** Resolves when what is being planned now is stored. */
-  async settled(): Promise<void> {
-    await this.#tail
+  /** Resolves when the jobs being planned now are stored. */
+  settled(): Promise<void> {
+    return this.#queue.settled()
   }
 
-  /** One thing at a time, so that the jobs of a subscription are stored in the order of their events. */
-  #inTurn(run: () => Promise<void>): Promise<void> {
-    const turn = this.#tail.then(run)
-    this.#tail = turn.catch(() => undefined)
-    return turn
+  /**
+   * A change answered by another process must apply to every event stored after the answer. The end of the log is read first:
+   * the subscriptions that are current afterwards serve all events up to there, so a backlog costs one refresh and not one
+   * per event.
+   */
+  async #refreshSubscriptions(event: BridgeEvent): Promise<void> {
+    if (event.seq <= this.#currentSeq) return
+    const { lastSeq } = await this.#log.extent()
+    await this.#store.catchUp()
+    this.#currentSeq = Math.max(event.seq, lastSeq)
   }
 
-  #lookBack(id: string): void {
+  #noticeNew(id: string): void {
     const record = this.#store.peek(id)
     if (!record || this.#seen.has(id)) return
     this.#seen.add(id)
-    if (record.deletedAt !== null || Date.now() - Date.parse(record.createdAt) > LOOK_BACK_MS) return
-    this.#late.push(record)
-    void this.#inTurn(() => this.#catchUp())
+    if (record.deletedAt !== null || Date.now() - Date.parse(record.createdAt) > BACKFILL_WINDOW_MS) return
+    this.#backfills.push(record)
+    void this.#queue.run(() => this.#backfill())
   }
 
-  /** Plans what new subscriptions missed. It comes before the next event is matched with them, or that would overtake the missed ones. */
-  async #catchUp(): Promise<void> {
-    for (let record = this.#late[0]; record && !this.#ended; record = this.#late[0]) {
-      if (await this.#replan(record).catch(() => false)) this.#late.shift()
-      else await sleep(RETRY_MS)
+  /** Plans the events that new subscriptions missed. Must come before the next event is matched, or that one would overtake them. */
+  async #backfill(): Promise<void> {
+    for (let record = this.#backfills[0]; record && !this.#stopped; record = this.#backfills[0]) {
+      try {
+        await this.#planMissed(record)
+        this.#backfills.shift()
+      } catch (err) {
+        this.#logFailedBackfill(record, err)
+        await sleep(RETRY_MS)
+      }
     }
   }
 
-  async #replan(record: SubscriptionRecord): Promise<true> {
-    for await (const raw of readRange(this.#bus, { from: record.createdSeq + 1, to: this.#position })) {
+  async #planMissed(record: SubscriptionRecord): Promise<void> {
+    for await (const raw of readRange(this.#bus, { from: record.createdSeq + 1, to: this.#plannedSeq })) {
       const event = decodeEvent(raw.bytes, raw.seq)
       if (event && matches(record, event)) await this.#publish(record, event)
     }
-    return true
+  }
+
+  #logFailedBackfill({ id, createdSeq }: SubscriptionRecord, err: unknown): void {
+    const now = performance.now()
+    if (now - this.#lastLogged < LOG_EVERY_MS) return
+    this.#lastLogged = now
+    this.#logger.warn({ err, subscriptionId: id, createdSeq }, 'events of a new subscription not planned yet, retrying; planning waits')
   }
 
   async #publish(record: SubscriptionRecord, event: BridgeEvent): Promise<void> {
@@ -107,6 +140,6 @@ export class JobPlanner {
   }
 }
 
-/** Stores one job; the same event for the same subscription is stored once. */
+/** Stores one job. The same event for the same subscription is stored once. */
 export const publishJob = (jobs: WorkQueue, job: DeliveryJob): Promise<void> =>
   jobs.publish(subjects.job(job.subscriptionId), job, eventKeyOf(job.subscriptionId, job.event.id))

@@ -8,7 +8,7 @@ import { loadWebhookKey, SecretBox } from './secret-box.ts'
 const box = new SecretBox(Buffer.alloc(32, 7))
 
 describe('the secret box', () => {
-  it('gives back what it was given, to the same subscription and key only', () => {
+  it('opens a secret only for the same subscription and with the same key', () => {
     fc.assert(
       fc.property(fc.string({ minLength: 1, unit: 'grapheme' }), (secret) => {
         const sealed = box.seal('wh_a', secret)
@@ -19,23 +19,23 @@ describe('the secret box', () => {
     )
   })
 
-  it('never writes the same text twice and notices changes', () => {
+  it('never produces the same text twice and detects changes', () => {
     const sealed = box.seal('wh_a', 'planted-secret')
     expect(sealed).not.toBe(box.seal('wh_a', 'planted-secret'))
     expect(sealed).not.toContain('planted')
-    // Not the last characters: their spare bits decode to the same bytes now and then.
+    // Not the last characters: their unused bits can decode to the same bytes.
     const at = sealed.length - 8
     expect(() => box.open('wh_a', `${sealed.slice(0, at)}${sealed[at] === 'A' ? 'B' : 'A'}${sealed.slice(at + 1)}`)).toThrow()
     expect(() => box.open('wh_a', 'v9.a.b.c')).toThrow()
   })
 
-  it('does not take a key of another length', () => {
+  it('refuses a key of another length', () => {
     expect(() => new SecretBox(Buffer.alloc(16))).toThrow(/32 bytes/)
   })
 })
 
 describe('the key', () => {
-  it('is made once, for the owner only', () => {
+  it('is created once, readable by the owner only', () => {
     const dir = createTempDir()
     const key = loadWebhookKey(undefined, join(dir.path, 'new'))
     expect(key).toHaveLength(32)
@@ -45,11 +45,11 @@ describe('the key', () => {
     dir.cleanup()
   })
 
-  it('comes from the configuration where it is set', () => {
+  it('comes from the configuration if it is set', () => {
     expect(loadWebhookKey(Buffer.alloc(32, 1).toString('base64'), '/nonexistent').equals(Buffer.alloc(32, 1))).toBe(true)
   })
 
-  it('of a damaged file is refused', () => {
+  it('is refused if its file is damaged', () => {
     const dir = createTempDir()
     writeFileSync(join(dir.path, 'webhook.key'), 'short\n')
     expect(() => new SecretBox(loadWebhookKey(undefined, dir.path))).toThrow(/32 bytes/)

@@ -6,9 +6,9 @@ import { BridgeError } from '@codex-bridge/contracts'
 const ALGORITHM = 'aes-256-gcm'
 const KEY_BYTES = 32
 const IV_BYTES = 12
-const FORM = 'v1'
+const VERSION = 'v1'
 
-/** Keeps secrets unreadable at rest: AES-256-GCM, bound to the subscription so that a stored one fits no other. */
+/** Encrypts secrets at rest with AES-256-GCM, bound to the subscription so that one cannot be moved to another. */
 export class SecretBox {
   readonly #key: Buffer
 
@@ -21,28 +21,28 @@ export class SecretBox {
     const iv = randomBytes(IV_BYTES)
     const cipher = createCipheriv(ALGORITHM, this.#key, iv).setAAD(Buffer.from(subscriptionId))
     const sealed = Buffer.concat([cipher.update(secret, 'utf8'), cipher.final()])
-    return [FORM, ...[iv, sealed, cipher.getAuthTag()].map((part) => part.toString('base64url'))].join('.')
+    return [VERSION, ...[iv, sealed, cipher.getAuthTag()].map((part) => part.toString('base64url'))].join('.')
   }
 
-  /** @throws Error when the key is another one or the text was changed */
+  /** @throws Error if the key is wrong or the text was changed */
   open(subscriptionId: string, text: string): string {
-    const [form, iv = '', sealed = '', tag = ''] = text.split('.')
-    if (form !== FORM) throw new Error('unknown form of a sealed secret')
+    const [version, iv = '', sealed = '', tag = ''] = text.split('.')
+    if (version !== VERSION) throw new Error('unknown version of a sealed secret')
     const decipher = createDecipheriv(ALGORITHM, this.#key, Buffer.from(iv, 'base64url'))
       .setAAD(Buffer.from(subscriptionId))
       .setAuthTag(Buffer.from(tag, 'base64url'))
     return Buffer.concat([decipher.update(Buffer.from(sealed, 'base64url')), decipher.final()]).toString('utf8')
   }
 
-  /** Stands for a secret in a fingerprint: a plain hash of a weak one could be guessed from the store. */
+  /** Replaces a secret in a fingerprint. Keyed, because a plain hash of a weak secret could be guessed from the store. */
   digest(secret: string): string {
     return createHmac('sha256', this.#key).update(secret).digest('base64url')
   }
 }
 
 /**
- * The key from the configuration, else from `webhook.key` in the data directory, which is made on first use: whole and
- * under its name in one step, so that two processes that start at once agree on the file of the faster one.
+ * The key from the configuration, otherwise from `webhook.key` in the data directory. That file is created on first use and
+ * appears complete in one step, so that two processes starting at the same time use the same key.
  */
 export const loadWebhookKey = (configured: string | undefined, dataDir: string): Buffer => {
   if (configured !== undefined) return Buffer.from(configured, 'base64')

@@ -11,10 +11,10 @@ import { type Network, targetProblems } from '../http/address-policy.ts'
 import { isUsableSecret } from '../http/webhook-signer.ts'
 import { type SubscriptionRecord, subscriptionIdOf } from './subscription-record.ts'
 
-/** What a decision needs from outside: who asks, when, and how a secret is sealed. */
+/** Input of a decision apart from the request: which command, when, and how a secret is sealed. */
 export type DecisionContext = {
   commandId: string
-  /** Of verb and body. */
+  /** Hash of verb and body. */
   fingerprint: string
   now: string
   allowedNetworks: readonly Network[]
@@ -23,6 +23,7 @@ export type DecisionContext = {
 
 /**
  * The record of a new subscription.
+ * @param endSeq end of the event log
  * @throws BridgeError `validation_error`
  */
 export const createSubscription = (body: WebhookCreate, endSeq: number, context: DecisionContext): SubscriptionRecord => {
@@ -47,8 +48,8 @@ export const createSubscription = (body: WebhookCreate, endSeq: number, context:
 }
 
 /**
- * A create whose id is taken: the first answer for a retry.
- * @throws BridgeError `idempotency_key_reused` when the first one asked for something else
+ * A create whose id exists already: a retry gets the first answer.
+ * @throws BridgeError `idempotency_key_reused` if the first one had another body
  */
 export const repeatCreate = (existing: SubscriptionRecord, context: Pick<DecisionContext, 'fingerprint'>): SubscriptionRecord => {
   if (existing.createdBy !== context.fingerprint) throw new BridgeError('idempotency_key_reused')
@@ -56,12 +57,14 @@ export const repeatCreate = (existing: SubscriptionRecord, context: Pick<Decisio
 }
 
 /**
- * The record after a change; undefined when this command was carried out before.
+ * The record after a change; undefined if this command was carried out before.
+ * @param endSeq end of the event log
  * @throws BridgeError `webhook_not_found`, `validation_error`, `idempotency_key_reused`
  */
 export const patchSubscription = (
   record: SubscriptionRecord | undefined,
   patch: WebhookPatch,
+  endSeq: number,
   context: DecisionContext,
 ): SubscriptionRecord | undefined => {
   const live = existing(record)
@@ -74,6 +77,7 @@ export const patchSubscription = (
     url: patch.url ?? live.url,
     events: patch.events ?? live.events,
     enabled,
+    ...(enabled && !live.enabled && { enabledSeq: endSeq }),
     scope: patch.scope === undefined ? live.scope : normalizeScope(patch.scope),
     secret: patch.secret === undefined ? live.secret : context.seal(live.id, patch.secret),
     updatedAt: context.now,
@@ -84,7 +88,7 @@ export const patchSubscription = (
 }
 
 /**
- * The record after its deletion; undefined when this command was carried out before.
+ * The record after its deletion; undefined if this command was carried out before.
  * @throws BridgeError `webhook_not_found`, `idempotency_key_reused`
  */
 export const deleteSubscription = (
@@ -103,7 +107,7 @@ export const deleteSubscription = (
   }
 }
 
-/** The record after the dispatcher itself disabled it; undefined when there is nothing to disable. */
+/** The record after the dispatcher disabled it; undefined if there is nothing to disable. */
 export const disableSubscription = (record: SubscriptionRecord | undefined, reason: string, now: string): SubscriptionRecord | undefined =>
   record && record.deletedAt === null && record.enabled
     ? { ...record, enabled: false, disabledReason: reason, updatedAt: now, endpointSince: now }
@@ -128,8 +132,8 @@ const remembered = (
 
 const bodyProblems = (body: WebhookPatch, allowed: readonly Network[]): Problem[] => [
   ...(body.url === undefined ? [] : targetProblems(body.url, allowed)),
-  ...(body.secret === SECRET_MASK ? [{ path: '/secret', message: 'is the mask that stands for a secret, not a secret' }] : []),
-  ...(body.secret !== undefined && !isUsableSecret(body.secret) ? [{ path: '/secret', message: 'must have base64 after whsec_' }] : []),
+  ...(body.secret === SECRET_MASK ? [{ path: '/secret', message: 'is the mask shown instead of a secret, not a secret' }] : []),
+  ...(body.secret !== undefined && !isUsableSecret(body.secret) ? [{ path: '/secret', message: 'must be base64 after whsec_' }] : []),
 ]
 
 const refuse = (problems: Problem[]): void => {

@@ -2,20 +2,23 @@ import { type BridgeEvent, matchesAnyPattern, matchesScope } from '@codex-bridge
 import type { SubscriptionRecord } from './subscription-record.ts'
 
 /**
- * The rule of the contract: enabled, a pattern fits, every restricted dimension of the scope fits. And it gets nothing that
- * was there before it: events up to its creation are older by sequence and by time. Both must agree, because sequences
- * begin anew when the log is replaced.
+ * The rule of the contract: the subscription is enabled, a pattern matches, and every restricted dimension of its scope
+ * matches. It gets no events from before its creation, nor from before it was last enabled. An event counts as older only if
+ * both its sequence and its time are older, because sequences start over when the log is replaced.
  */
 export const matches = (record: SubscriptionRecord, event: BridgeEvent): boolean =>
   record.enabled &&
   record.deletedAt === null &&
-  (event.seq > record.createdSeq || event.ts > record.createdAt) &&
+  isAfter(event, record.createdSeq, record.createdAt) &&
+  (record.enabledSeq === undefined || isAfter(event, record.enabledSeq, record.endpointSince)) &&
   matchesAnyPattern(record.events, event.type) &&
   matchesScope(record.scope, event)
 
+const isAfter = (event: BridgeEvent, seq: number, time: string): boolean => event.seq > seq || event.ts > time
+
 /**
- * Finds the matching subscriptions without asking each: one that is restricted to lanes is looked up by lane, else by
- * thread, else by session; an unrestricted one by exact type, unless it has a wildcard.
+ * Finds the matching subscriptions without checking each: one that is restricted to lanes is looked up by lane, otherwise by
+ * thread, otherwise by session; an unrestricted one by exact type, unless it has a wildcard.
  */
 export class SubscriptionIndex {
   readonly #byLane = new Map<string, SubscriptionRecord[]>()
@@ -28,7 +31,7 @@ export class SubscriptionIndex {
     for (const record of records) this.#add(record)
   }
 
-  /** The subscriptions an event goes to, each once. */
+  /** The subscriptions that get an event, each once. */
   match(event: BridgeEvent): SubscriptionRecord[] {
     const candidates = [
       ...(this.#byLane.get(event.laneId) ?? []),
@@ -42,18 +45,18 @@ export class SubscriptionIndex {
 
   #add(record: SubscriptionRecord): void {
     const { laneIds, threadIds, sessionIds } = record.scope
-    if (laneIds?.length) file(this.#byLane, laneIds, record)
-    else if (threadIds?.length) file(this.#byThread, threadIds, record)
-    else if (sessionIds?.length) file(this.#bySession, sessionIds, record)
+    if (laneIds?.length) addUnder(this.#byLane, laneIds, record)
+    else if (threadIds?.length) addUnder(this.#byThread, threadIds, record)
+    else if (sessionIds?.length) addUnder(this.#bySession, sessionIds, record)
     else if (record.events.some((pattern) => pattern.endsWith('*'))) this.#wild.push(record)
-    else file(this.#byType, record.events, record)
+    else addUnder(this.#byType, record.events, record)
   }
 }
 
-const file = (map: Map<string, SubscriptionRecord[]>, keys: readonly string[], record: SubscriptionRecord): void => {
+const addUnder = (map: Map<string, SubscriptionRecord[]>, keys: readonly string[], record: SubscriptionRecord): void => {
   for (const key of new Set(keys)) {
-    const filed = map.get(key)
-    if (filed) filed.push(record)
+    const present = map.get(key)
+    if (present) present.push(record)
     else map.set(key, [record])
   }
 }

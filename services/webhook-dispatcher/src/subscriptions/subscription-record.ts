@@ -1,51 +1,56 @@
 import { createHash } from 'node:crypto'
-import { type CommandRecord, type Scope, SECRET_MASK, scopeKinds, type Webhook } from '@codex-bridge/contracts'
+import { CommandRecord, Nullable, Scope, SECRET_MASK, SubscriptionId, scopeKinds, Timestamp, type Webhook } from '@codex-bridge/contracts'
+import { type Static, Type } from 'typebox'
 
 /** A subscription as stored, under `sub.<id>`. */
-export type SubscriptionRecord = {
-  id: string
-  url: string
-  events: string[]
-  enabled: boolean
-  scope: Scope
+export const SubscriptionRecord = Type.Object({
+  id: SubscriptionId,
+  url: Type.String(),
+  events: Type.Array(Type.String()),
+  enabled: Type.Boolean(),
+  scope: Scope,
   /** Sealed by SecretBox. */
-  secret: string | null
-  createdAt: string
-  updatedAt: string
-  /** End of the event log when it was created: what is older is not for it. */
-  createdSeq: number
-  /** What the creating command asked for. */
-  createdBy: string
-  /** When url, secret or enabled last changed: waits that an earlier endpoint earned do not count for this one. */
-  endpointSince: string
-  /** Changes already made, so that a retried one is not made twice. */
-  commands: CommandRecord[]
-  /** Why the dispatcher itself disabled it. */
-  disabledReason: string | null
-  /** Kept for a while after deletion: a retried command finds it, and a leader that missed it still drops its jobs. */
-  deletedAt: string | null
-}
+  secret: Nullable(Type.String()),
+  createdAt: Timestamp,
+  updatedAt: Timestamp,
+  /** End of the event log at its creation: it gets no older events. */
+  createdSeq: Type.Integer({ minimum: 0 }),
+  /** End of the event log when it was last enabled again: it gets no events stored while it was disabled. */
+  enabledSeq: Type.Optional(Type.Integer({ minimum: 0 })),
+  /** Fingerprint of the creating command. */
+  createdBy: Type.String(),
+  /** When url, secret or enabled last changed. Failures and waits of an earlier endpoint do not count for this one. */
+  endpointSince: Timestamp,
+  /** Commands carried out, so that a retried one is not carried out twice. */
+  commands: Type.Array(CommandRecord),
+  /** Why the dispatcher disabled it. */
+  disabledReason: Nullable(Type.String()),
+  /** A deleted record is kept for a while: a retried command finds it, and a leader that missed the deletion drops its jobs. */
+  deletedAt: Nullable(Timestamp),
+})
+export type SubscriptionRecord = Static<typeof SubscriptionRecord>
 
-/** What deliveries did lately, under `status.<id>`: apart from the record, so that it does not contend with edits. */
-export type SubscriptionStatus = {
-  lastDeliveryAt: string | null
-  lastError: string | null
+/** Recent results of deliveries, under `status.<id>`. Separate from the record, so that it does not contend with edits. */
+export const SubscriptionStatus = Type.Object({
+  lastDeliveryAt: Nullable(Timestamp),
+  lastError: Nullable(Type.String()),
   /** First failure after the last success. */
-  failingSince: string | null
-}
+  failingSince: Nullable(Timestamp),
+})
+export type SubscriptionStatus = Static<typeof SubscriptionStatus>
 
 export const NO_STATUS: SubscriptionStatus = { lastDeliveryAt: null, lastError: null, failingSince: null }
 
-/** An id that follows from the creating command, so that a retried create meets its first try. */
+/** The id is derived from the creating command, so that a retried create finds its first try. */
 export const subscriptionIdOf = (commandId: string): string => `wh_${hash(`subscription ${commandId}`)}`
 
-/** An event id that follows from the command that asked for a test. */
+/** The id of a test event is derived from the command that asked for the test. */
 export const testEventIdOf = (subscriptionId: string, commandId: string): string => `evt_${hash(`test ${subscriptionId} ${commandId}`)}`
 
-/** The key to dedupe by. */
+/** The key receivers dedupe by. */
 export const eventKeyOf = (subscriptionId: string, eventId: string): string => `${subscriptionId}:${eventId}`
 
-/** Names a delivery over all its attempts. */
+/** Identifies a delivery over all its attempts. */
 export const deliveryIdOf = (eventKey: string): string => `dlv_${hash(`delivery ${eventKey}`)}`
 
 const hash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 26)

@@ -1,6 +1,6 @@
 import type { SubscriptionStatus } from './subscription-record.ts'
 
-/** An endpoint that only failed for so long is given up. */
+/** An endpoint that has done nothing but fail for this long is given up, in milliseconds. */
 const GIVE_UP_AFTER_MS = 5 * 24 * 60 * 60_000
 
 export const afterDelivery = (_status: SubscriptionStatus, at: string): SubscriptionStatus => ({
@@ -15,6 +15,6 @@ export const afterFailedAttempt = (status: SubscriptionStatus, at: string, reaso
   failingSince: status.failingSince ?? at,
 })
 
-/** Whether nothing but failures happened for so long that the subscription is to be disabled. */
+/** Whether the endpoint has failed for so long that the subscription must be disabled. */
 export const hasFailedTooLong = (status: SubscriptionStatus, now: string): boolean =>
   status.failingSince !== null && Date.parse(now) - Date.parse(status.failingSince) >= GIVE_UP_AFTER_MS

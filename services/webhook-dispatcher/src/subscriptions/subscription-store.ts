@@ -1,47 +1,55 @@
 import { type Bus, JsonBucket, type Versioned } from '@codex-bridge/bus'
 import { BridgeError, BUCKETS } from '@codex-bridge/contracts'
+import type { Logger } from '@codex-bridge/service-kit'
+import type { StoredRetries } from '../retries/retry-decider.ts'
+import { BucketFollower } from './bucket-follower.ts'
 import { NO_STATUS, type SubscriptionRecord, type SubscriptionStatus } from './subscription-record.ts'
 
-/** Another writer wins at most this often before the caller is told to come back. */
+/** After losing this many times to other writers the caller gets `conflict`. */
 const MAX_CONTENTION = 20
 
 const RECORD = 'sub.'
 const STATUS = 'status.'
 
+/** What the bucket stores, by the prefix of its key. */
+export type StoredValue = SubscriptionRecord | SubscriptionStatus | StoredRetries
+
+export type SubscriptionBucket = JsonBucket<StoredValue>
+
 export type ChangeListener = (id: string) => void
 
 /**
  * The subscriptions: in a bucket with compare-and-set, and in memory, kept current by a watch. A write is in this process's
- * memory before it is answered; other processes see it some milliseconds later.
+ * memory before it is answered. Another process sees it some milliseconds later, or at once if it calls `catchUp`.
  */
 export class SubscriptionStore {
   /** The bucket itself, for the keys the leader writes beside the records. */
-  readonly bucket: JsonBucket<unknown>
+  readonly bucket: SubscriptionBucket
+  readonly #follower: BucketFollower<StoredValue>
   readonly #records = new Map<string, Versioned<SubscriptionRecord>>()
-  readonly #statuses = new Map<string, Versioned<SubscriptionStatus>>()
-  /** Statuses of this process that may not be written yet; they win over what the watch brings. */
-  readonly #fresh = new Map<string, () => SubscriptionStatus>()
+  readonly #statuses = new Map<string, SubscriptionStatus>()
+  /** Statuses of this process that may not be written yet. They take precedence over the watch. */
+  readonly #overlays = new Map<string, () => SubscriptionStatus>()
   readonly #listeners = new Set<ChangeListener>()
 
-  private constructor(bucket: JsonBucket<unknown>) {
+  private constructor(bus: Bus, bucket: SubscriptionBucket, logger: Logger) {
     this.bucket = bucket
+    this.#follower = new BucketFollower(bus, bucket, logger, (key, entry) => this.#apply(key, entry))
   }
 
   /** Opens the bucket, reads everything, and stays current until the signal fires. */
-  static async open(bus: Bus, signal: AbortSignal): Promise<SubscriptionStore> {
-    const store = new SubscriptionStore(await JsonBucket.open<unknown>(bus, BUCKETS.webhooks))
-    let watch = new AbortController()
-    const follow = async () => {
-      watch.abort()
-      watch = new AbortController()
-      await store.bucket.watch(AbortSignal.any([signal, watch.signal]), (key, entry) => store.#apply(key, entry))
-    }
-    // A watch may have lost changes with its connection: a new one hands over everything that is there first.
-    const refollow = () => void follow().catch(() => setTimeout(() => !signal.aborted && refollow(), 1000).unref())
-    const off = bus.onReconnect(refollow)
-    signal.addEventListener('abort', off, { once: true })
-    await follow()
+  static async open(bus: Bus, logger: Logger, signal: AbortSignal): Promise<SubscriptionStore> {
+    const store = new SubscriptionStore(bus, await JsonBucket.open<StoredValue>(bus, BUCKETS.webhooks), logger)
+    await store.#follower.start(signal)
     return store
+  }
+
+  /**
+   * Resolves when memory has every change that was stored before the call, by whichever process.
+   * @throws BridgeError `bus_unavailable`
+   */
+  catchUp(): Promise<void> {
+    return this.#follower.catchUp()
   }
 
   /** Every subscription that is not deleted, oldest first. */
@@ -51,32 +59,33 @@ export class SubscriptionStore {
       .sort((left, right) => (left.createdAt + left.id < right.createdAt + right.id ? -1 : 1))
   }
 
-  /** Deleted ones too, as long as they are remembered. */
+  /** Every subscription, including deleted ones that are still kept. */
   all(): SubscriptionRecord[] {
     return [...this.#records.values()].map(({ value }) => value)
   }
 
-  /** As known in memory. */
+  /** From memory. */
   peek(id: string): SubscriptionRecord | undefined {
     return this.#records.get(id)?.value
   }
 
-  /** As stored: for an answer that must not miss what another process has just written. */
+  /** From the bucket: includes what another process has just written. */
   async get(id: string): Promise<SubscriptionRecord | undefined> {
     return (await this.#read(id))?.value
   }
 
+  /** The process that delivers knows its status at once, the others after its next write: it writes at most every 250 ms. */
   status(id: string): SubscriptionStatus {
-    return this.#fresh.get(id)?.() ?? this.#statuses.get(id)?.value ?? NO_STATUS
+    return this.#overlays.get(id)?.() ?? this.#statuses.get(id) ?? NO_STATUS
   }
 
-  /** Makes a status held elsewhere in this process the one that is shown; returns the way to end that. */
+  /** Shows a status that this process holds instead of the stored one. @returns a function that ends it */
   overlay(id: string, status: () => SubscriptionStatus): () => void {
-    this.#fresh.set(id, status)
-    return () => this.#fresh.delete(id)
+    this.#overlays.set(id, status)
+    return () => this.#overlays.delete(id)
   }
 
-  /** @returns the record that has the id: the given one, or the one that was there */
+  /** @returns the record with this id: the given one, or the one that existed already */
   async create(record: SubscriptionRecord): Promise<{ record: SubscriptionRecord; created: boolean }> {
     const revision = await this.bucket.create(RECORD + record.id, record)
     if (revision !== undefined) {
@@ -89,8 +98,8 @@ export class SubscriptionStore {
   }
 
   /**
-   * Reads, decides and writes, and once more when another writer was faster. `decide` returns undefined to change nothing
-   * and throws to refuse.
+   * Reads, decides and writes, and starts over if another writer was faster. `decide` returns undefined to change nothing and
+   * throws to refuse.
    */
   async change(
     id: string,
@@ -109,7 +118,7 @@ export class SubscriptionStore {
     throw new BridgeError('conflict')
   }
 
-  /** Forgets a deleted subscription for good, with everything kept beside it. */
+  /** Removes a deleted subscription with everything stored beside it. */
   async forget(id: string): Promise<void> {
     await this.forgetStatus(id)
     await this.bucket.delete(RECORD + id)
@@ -117,33 +126,35 @@ export class SubscriptionStore {
   }
 
   async forgetStatus(id: string): Promise<void> {
-    for (const key of [STATUS + id, ledgerKey(id)]) if (await this.bucket.get(key)) await this.bucket.delete(key)
+    for (const key of [statusKey(id), retriesKey(id)]) if (await this.bucket.get(key)) await this.bucket.delete(key)
     this.#statuses.delete(id)
   }
 
-  /** Calls back with the id of every record that changed here or elsewhere; returns the way to stop that. */
+  /** Calls back with the id of every record that changed, here or elsewhere. @returns a function that ends it */
   onChange(listener: ChangeListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
   async #read(id: string): Promise<Versioned<SubscriptionRecord> | undefined> {
-    return (await this.bucket.get(RECORD + id)) as Versioned<SubscriptionRecord> | undefined
+    const entry = await this.bucket.get(RECORD + id)
+    if (entry && !isRecord(entry)) throw new Error(`${RECORD}${id} is not a subscription`)
+    return entry
   }
 
-  #apply(key: string, entry: Versioned<unknown> | undefined): void {
+  #apply(key: string, entry: Versioned<StoredValue> | undefined): void {
     if (key.startsWith(RECORD)) {
-      if (entry) this.#keep(entry as Versioned<SubscriptionRecord>)
-      else this.#drop(key.slice(RECORD.length))
+      if (!entry) this.#drop(key.slice(RECORD.length))
+      else if (isRecord(entry)) this.#keep(entry)
     } else if (key.startsWith(STATUS)) {
-      if (entry) this.#statuses.set(key.slice(STATUS.length), entry as Versioned<SubscriptionStatus>)
-      else this.#statuses.delete(key.slice(STATUS.length))
+      if (!entry) this.#statuses.delete(key.slice(STATUS.length))
+      else if ('failingSince' in entry.value) this.#statuses.set(key.slice(STATUS.length), entry.value)
     }
   }
 
   #keep(entry: Versioned<SubscriptionRecord>): void {
     const known = this.#records.get(entry.value.id)
-    // The watch reports this process's own writes too, and after a reconnect everything again.
+    // The watch also reports this process's own writes, and everything again after a reconnect.
     if (known && known.revision >= entry.revision) return
     this.#records.set(entry.value.id, entry)
     for (const listener of this.#listeners) listener(entry.value.id)
@@ -155,7 +166,9 @@ export class SubscriptionStore {
   }
 }
 
+const isRecord = (entry: Versioned<StoredValue>): entry is Versioned<SubscriptionRecord> => 'url' in entry.value
+
 export const statusKey = (id: string): string => STATUS + id
 
-/** Where the attempts of jobs that wait for a retry are kept. */
-export const ledgerKey = (id: string): string => `retry.${id}`
+/** Key of the attempts made at jobs that wait for a retry. */
+export const retriesKey = (id: string): string => `retry.${id}`

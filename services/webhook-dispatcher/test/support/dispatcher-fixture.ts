@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
-import { type Bus, EventLog, renderServerConfig } from '@codex-bridge/bus'
+import { type Bus, EventLog, RESEND_MS, renderServerConfig } from '@codex-bridge/bus'
 import { startBroker } from '@codex-bridge/bus/testing'
 import {
   BUS_ROLES,
@@ -27,7 +27,7 @@ import {
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 
-export type RigOptions = {
+export type FixtureOptions = {
   /** Runs the server with one user per role and the real permissions. */
   secured?: boolean
   env?: Record<string, string>
@@ -36,20 +36,20 @@ export type RigOptions = {
 export type TestReceipt = { deliveryId: string; eventId: string; queued: boolean }
 
 /** A real broker, a receiver, and any number of dispatcher processes. */
-export class DispatcherRig {
+export class DispatcherFixture {
   readonly nats: NatsServer
   readonly bus: Bus
   readonly receiver: WebhookReceiver
   readonly dispatchers: ManagedProcess[] = []
   readonly dataDir: string
-  readonly #options: RigOptions
+  readonly #options: FixtureOptions
   readonly #log: EventLog
   readonly #ends = new Map<string, number>()
   readonly #cleanup: () => void
   #output = ''
 
   private constructor(
-    options: RigOptions,
+    options: FixtureOptions,
     nats: NatsServer,
     bus: Bus,
     receiver: WebhookReceiver,
@@ -64,7 +64,7 @@ export class DispatcherRig {
     this.#log = new EventLog(bus)
   }
 
-  static async start(options: RigOptions = {}): Promise<DispatcherRig> {
+  static async start(options: FixtureOptions = {}): Promise<DispatcherFixture> {
     const data = createTempDir('webhook-dispatcher-')
     const passwords = Object.fromEntries(BUS_ROLES.map((role) => [role, `${role}-password`])) as Record<BusRole, string>
     const rendered = renderServerConfig({ host: '127.0.0.1', port: 4222, storeDir: data.path, passwords, version: '2.9.10' })
@@ -73,7 +73,7 @@ export class DispatcherRig {
     const { nats, bus } = options.secured
       ? await startBroker({ configText }, { user: 'migrator', password: passwords.migrator })
       : await startBroker()
-    return new DispatcherRig(options, nats, bus, await startWebhookReceiver(), data)
+    return new DispatcherFixture(options, nats, bus, await startWebhookReceiver(), data)
   }
 
   /** Everything the dispatchers wrote so far. */
@@ -114,7 +114,8 @@ export class DispatcherRig {
   }
 
   ask<V extends ServiceVerb>(verb: V, request: RequestOf<V>): Promise<ReplyOf<V>> {
-    return this.bus.call(verb, request)
+    // As the gateway asks: a process that dies with a request in hand must not cost an answer.
+    return this.bus.call(verb, request, { timeoutMs: 10_000, resendMs: RESEND_MS })
   }
 
   create(path: string, body: Partial<WebhookCreate> = {}, commandId: string = randomUUID()): Promise<Webhook> {

@@ -1,27 +1,29 @@
-import type { JsonBucket } from '@codex-bridge/bus'
+import type { Logger } from '@codex-bridge/service-kit'
+import type { StoredValue, SubscriptionBucket } from './subscription-store.ts'
 
-/** Writes of one key are at least this far apart, in milliseconds. */
+/** Minimum time between two writes of one key, in milliseconds. */
 const WRITE_EVERY_MS = 250
 
 /**
- * One key of a bucket that changes often and whose newest value is all that matters: a change is written at once when the
- * last write is long enough ago, else with the next one. A failed write is tried again.
+ * Stores the newest value of one key that changes often. A change is written at once if the last write is long enough ago,
+ * otherwise together with later changes. A failed write is tried again.
  */
-export class DebouncedKvWriter<T> {
-  readonly #bucket: JsonBucket<T>
+export class ThrottledKvWriter {
+  readonly #bucket: SubscriptionBucket
   readonly #key: string
-  readonly #snapshot: () => T
-  readonly #failed: (error: unknown) => void
+  readonly #current: () => StoredValue
+  readonly #logger: Logger
   #dirty = false
   #lastWrite = Number.NEGATIVE_INFINITY
   #timer: NodeJS.Timeout | undefined
   #writing: Promise<void> | undefined
 
-  constructor(bucket: JsonBucket<T>, key: string, snapshot: () => T, failed: (error: unknown) => void) {
+  /** @param current reads the value to write, at the moment of the write */
+  constructor(bucket: SubscriptionBucket, key: string, current: () => StoredValue, logger: Logger) {
     this.#bucket = bucket
     this.#key = key
-    this.#snapshot = snapshot
-    this.#failed = failed
+    this.#current = current
+    this.#logger = logger
   }
 
   /** The value has changed. */
@@ -35,7 +37,7 @@ export class DebouncedKvWriter<T> {
     }, wait)
   }
 
-  /** Writes what is not written yet and schedules nothing more: for the end. */
+  /** Writes the last change, tries once, and schedules nothing more. */
   async flush(): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
@@ -57,10 +59,10 @@ export class DebouncedKvWriter<T> {
     this.#dirty = false
     this.#lastWrite = performance.now()
     try {
-      await this.#bucket.put(this.#key, this.#snapshot())
-    } catch (error) {
+      await this.#bucket.put(this.#key, this.#current())
+    } catch (err) {
       this.#dirty = true
-      this.#failed(error)
+      this.#logger.warn({ err, key: this.#key }, 'value not stored, retrying')
     }
   }
 }

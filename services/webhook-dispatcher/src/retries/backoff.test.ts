@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseRetryAfter, parseSchedule, RETRY_AFTER_CAP_MS, retryDelay } from './retry-schedule.ts'
+import { parseRetryAfter, parseSchedule, RETRY_AFTER_CAP_MS, retryDelay } from './backoff.ts'
 
 const schedule = parseSchedule('0,5,300,1800,7200,18000,36000,50400,72000,86400')
 const now = Date.parse('2026-01-01T00:00:00Z')
 
 describe('the retry schedule', () => {
-  it('waits what it says, a fifth more or less', () => {
+  it('gives each delay, varied by up to a fifth', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: schedule.length - 1 }), fc.double({ min: 0, max: 1, noNaN: true }), (failed, random) => {
         const wait = retryDelay(schedule, failed, random) ?? Number.NaN
@@ -18,12 +18,12 @@ describe('the retry schedule', () => {
     )
   })
 
-  it('is used up after as many attempts as it has entries', () => {
+  it('is exhausted after as many attempts as it has entries', () => {
     expect(retryDelay(schedule, 9, 0.5)).toBe(86_400_000)
     expect(retryDelay(schedule, 10, 0.5)).toBeUndefined()
   })
 
-  it('reads fractions', () => {
+  it('accepts fractions', () => {
     expect(parseSchedule('0,0.25,3')).toEqual([0, 0.25, 3])
   })
 })
@@ -46,7 +46,7 @@ describe('Retry-After', () => {
     expect(parseRetryAfter(header, now)).toBe(expected)
   })
 
-  it('never asks for more than the cap, nor for a negative wait', () => {
+  it('is never more than the cap and never negative', () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
         const wait = parseRetryAfter(text, now)
