@@ -55,6 +55,14 @@ describe('requests', () => {
     expect(peer.stats.inFlight).toBe(0)
   })
 
+  it('rejects a typed call whose answer lacks what is read of it', async () => {
+    const { peer, receive } = connect()
+    const call = peer.call('turn/start', { threadId: 't', input: [] })
+    await settle()
+    receive({ id: 1, result: { turn: null } })
+    await expect(call).rejects.toMatchObject({ name: 'RpcResultError', method: 'turn/start' })
+  })
+
   it('times out, frees the slot, and counts the late answer without an error', async () => {
     const { peer, sent, receive, onProtocolError } = connect({ maxInFlight: 1 })
     const slow = peer.request('slow', {}, { timeoutMs: 100 }).catch((e: unknown) => e)
