@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type BridgeEvent, subjects } from '@codex-bridge/contracts'
+import { type EventEnvelope, subjects } from '@codex-bridge/contracts'
 import { waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { decodeEnvelope } from '../src/connection/codec.ts'
 import { followEvents, readLatest, readRange } from '../src/events/event-follower.ts'
 import { EventLog } from '../src/events/event-log.ts'
-import { type Broker, eventOf, startBroker } from './bus-fixture.ts'
+import { type Broker, eventOf, startBroker, TYPE_OF } from './bus-fixture.ts'
 
 let broker: Broker
 let log: EventLog
@@ -15,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => broker.stop())
 
 const append = async (laneId: string, n: number, aggregate: 'lane' | 'session' | 'approval' = 'lane') =>
-  log.append(aggregate, eventOf(laneId, n), (await log.last(laneId, aggregate))?.seq ?? 0)
+  log.append(aggregate, eventOf(laneId, n, { type: TYPE_OF[aggregate] }), (await log.last(laneId, aggregate))?.seq ?? 0)
 const fill = async (laneId: string, count: number) => {
   let seq = 0
   for (let n = 1; n <= count; n += 1) seq = await log.append('lane', eventOf(laneId, n), seq)
@@ -30,11 +31,11 @@ const collect = async (range: { from: number; to: number; filter?: string }) => 
 }
 const follow = (
   options: { from: number; filter?: string; observe?: (problem: string) => void },
-  handle?: (event: BridgeEvent) => Promise<void>,
+  handle?: (event: EventEnvelope) => Promise<void>,
 ) => {
   const ending = new AbortController()
-  const seen: BridgeEvent[] = []
-  const running = followEvents(broker.bus, { ...options, signal: ending.signal }, async (event) => {
+  const seen: EventEnvelope[] = []
+  const running = followEvents(broker.bus, { ...options, decode: decodeEnvelope, signal: ending.signal }, async (event) => {
     await handle?.(event)
     seen.push(event)
   })
@@ -50,7 +51,7 @@ const follow = (
 describe('on an empty log', () => {
   it('readRange and readLatest end at once, and followEvents waits for the first event', async () => {
     expect(await collect({ from: 1, to: 100 })).toEqual([])
-    expect(await readLatest(broker.bus, subjects.allEvents)).toEqual([])
+    expect(await readLatest(broker.bus, subjects.allEvents, decodeEnvelope)).toEqual([])
     const following = follow({ from: 0 })
     await waitFor(async () => (await consumers()) === 1, { describe: 'the follower to wait' })
     const seq = await append('first', 1)
@@ -140,21 +141,21 @@ describe('readLatest', () => {
     for (let n = 1; n <= 5; n += 1) await append('latest-a', n)
     await append('latest-a', 9, 'session')
     await append('latest-b', 2)
-    const latest = (await readLatest(broker.bus, subjects.allEvents)).filter(({ laneId }) => laneId.startsWith('latest-'))
+    const latest = (await readLatest(broker.bus, subjects.allEvents, decodeEnvelope)).filter(({ laneId }) => laneId.startsWith('latest-'))
     expect(latest.map(({ laneId, payload }) => [laneId, payload['n']])).toEqual([
       ['latest-a', 5],
       ['latest-a', 9],
       ['latest-b', 2],
     ])
-    const sessions = await readLatest(broker.bus, subjects.aggregateEvents('session'))
+    const sessions = await readLatest(broker.bus, subjects.aggregateEvents('session'), decodeEnvelope)
     expect(sessions.map(({ payload }) => payload['n'])).toEqual([9])
-    expect(await readLatest(broker.bus, 'lane.evt.nobody.*')).toEqual([])
+    expect(await readLatest(broker.bus, 'lane.evt.nobody.*', decodeEnvelope)).toEqual([])
   })
 
   it('is everything or fails: a crash of the server never makes it a part', async () => {
     const lanes = 400
     await Promise.all(Array.from({ length: lanes }, (_, index) => log.append('approval', eventOf(`many-${index}`, 1), 0)))
-    const read = () => readLatest(broker.bus, subjects.aggregateEvents('approval')).then(({ length }) => length)
+    const read = () => readLatest(broker.bus, subjects.aggregateEvents('approval'), decodeEnvelope).then(({ length }) => length)
     expect(await read()).toBe(lanes)
     for (const after of [0, 2, 5, 10]) {
       const reading = read().catch(() => 'failed')
@@ -204,8 +205,8 @@ describe('followEvents', () => {
     await waitFor(() => following.seen.length > 0)
     expect(following.seen.map((event) => event.seq)).toEqual([seq])
     expect(problems.map((problem) => problem.replace(/\d+/, 'N'))).toEqual([
-      'message N of lane.evt.foreign.lane is no event and was passed over',
-      'message N of lane.evt.foreign.session is no event and was passed over',
+      'message N of lane.evt.foreign.lane was skipped: not JSON',
+      expect.stringMatching(/^message N of lane.evt.foreign.session was skipped: not an event: /),
     ])
     await following.stop()
     await log.purgeLane('foreign', seq)

@@ -1,15 +1,17 @@
-import { BUCKETS } from '@codex-bridge/contracts'
+import { type BridgeError, BUCKETS } from '@codex-bridge/contracts'
 import { waitFor } from '@codex-bridge/testkit'
+import { type Static, Type } from 'typebox'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { JsonBucket } from '../src/storage/json-bucket.ts'
 import { type Broker, startBroker } from './bus-fixture.ts'
 
-type Value = { n: number }
+const Value = Type.Object({ n: Type.Integer() })
+type Value = Static<typeof Value>
 let broker: Broker
 let bucket: JsonBucket<Value>
 beforeAll(async () => {
   broker = await startBroker()
-  bucket = await JsonBucket.open<Value>(broker.bus, BUCKETS.settings)
+  bucket = await JsonBucket.open(broker.bus, BUCKETS.settings, Value)
 })
 afterAll(() => broker.stop())
 
@@ -53,6 +55,23 @@ it('watches: what is there, then every change and deletion', async () => {
   ending.abort()
 })
 
+it('refuses a value that does not fit, and leaves it out of lists and watches with a report', async () => {
+  const problems: string[] = []
+  const bus = await broker.connect('migrator', { observe: ({ message }) => problems.push(message) })
+  await (await JsonBucket.open(broker.bus, BUCKETS.settings, Type.Unknown())).put('wrong', { n: 'one' })
+  const strict = await JsonBucket.open(bus, BUCKETS.settings, Value)
+  const error = await strict.get('wrong').catch((failure: unknown) => failure)
+  expect(error).toMatchObject({ code: 'internal_error' })
+  expect(String((error as BridgeError).cause)).toContain('wrong does not fit: /n')
+  expect((await strict.entries()).has('wrong')).toBe(false)
+  const ending = new AbortController()
+  const seen: string[] = []
+  await strict.watch(ending.signal, (key) => seen.push(key))
+  ending.abort()
+  expect(seen).not.toContain('wrong')
+  expect(problems.filter((problem) => problem.includes('wrong does not fit: /n'))).toHaveLength(2)
+})
+
 it('does not exist unless the topology made it', async () => {
-  await expect(JsonBucket.open(broker.bus, 'nonsense')).rejects.toMatchObject({ code: 'bus_unavailable' })
+  await expect(JsonBucket.open(broker.bus, 'nonsense', Value)).rejects.toMatchObject({ code: 'bus_unavailable' })
 })

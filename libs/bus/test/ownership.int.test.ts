@@ -1,18 +1,21 @@
 import { randomBytes } from 'node:crypto'
 import { AGGREGATES, type Aggregate, Approvals, BUCKETS, BUS_ROLES, type BusRole, STREAMS, subjects } from '@codex-bridge/contracts'
 import { findExecutable, freePort, waitFor } from '@codex-bridge/testkit'
+import { Type } from 'typebox'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Bus } from '../src/bus.ts'
+import { decodeEnvelope } from '../src/connection/codec.ts'
 import { followEvents, readLatest } from '../src/events/event-follower.ts'
 import { EventLog } from '../src/events/event-log.ts'
 import { subscribeLive } from '../src/events/live-feed.ts'
+import { Checkpoint } from '../src/events/reactor.ts'
 import { LeaseTable } from '../src/leases/lease.ts'
 import { serve } from '../src/requests/endpoint.ts'
 import { renderServerConfig } from '../src/server/server-config.ts'
 import { verifyTopology } from '../src/server/topology.ts'
 import { JsonBucket } from '../src/storage/json-bucket.ts'
 import { WorkQueue } from '../src/storage/work-queue.ts'
-import { type Broker, eventOf, startBroker } from './bus-fixture.ts'
+import { type Broker, eventOf, startBroker, TYPE_OF } from './bus-fixture.ts'
 
 const passwords = Object.fromEntries(BUS_ROLES.map((role) => [role, randomBytes(9).toString('hex')])) as Record<BusRole, string>
 const login = (role: BusRole) => ({ user: role, password: passwords[role] })
@@ -40,7 +43,7 @@ const owners: Record<Aggregate, BusRole> = { lane: 'lane-registry', session: 'se
 describe('with the rendered server configuration', () => {
   it.each(AGGREGATES)('the owner of %s events can append them and nobody else can', async (aggregate) => {
     const laneId = `owned-${aggregate}`
-    const seq = await new EventLog(as(owners[aggregate])).append(aggregate, eventOf(laneId, 1), 0)
+    const seq = await new EventLog(as(owners[aggregate])).append(aggregate, eventOf(laneId, 1, { type: TYPE_OF[aggregate] }), 0)
     for (const role of BUS_ROLES.filter((name) => name !== 'migrator' && name !== owners[aggregate])) {
       const intruding = new EventLog(as(role)).append(aggregate, eventOf(laneId, 2), seq, { patienceMs: 100 })
       await expect(intruding, role).rejects.toMatchObject({ code: 'bus_unavailable' })
@@ -64,10 +67,10 @@ describe('with the rendered server configuration', () => {
     async (role) => {
       const bus = as(role)
       await verifyTopology(bus)
-      expect((await readLatest(bus, subjects.aggregateEvents('lane'))).length).toBeGreaterThan(0)
+      expect((await readLatest(bus, subjects.aggregateEvents('lane'), decodeEnvelope)).length).toBeGreaterThan(0)
       const ending = new AbortController()
       const seen: number[] = []
-      const running = followEvents(bus, { from: 1, signal: ending.signal }, async ({ seq }) => {
+      const running = followEvents(bus, { from: 1, decode: decodeEnvelope, signal: ending.signal }, async ({ seq }) => {
         seen.push(seq)
       })
       await waitFor(() => seen.length >= 3)
@@ -86,7 +89,7 @@ describe('with the rendered server configuration', () => {
   })
 
   it.each(['lane-registry', 'approvals', 'webhook-dispatcher'] as const)('%s can keep its checkpoint', async (role) => {
-    const bucket = await JsonBucket.open<{ seq: number }>(as(role), BUCKETS.settings)
+    const bucket = await JsonBucket.open(as(role), BUCKETS.settings, Checkpoint)
     await bucket.put(`checkpoint.${role}`, { seq: 1 })
     expect((await bucket.get(`checkpoint.${role}`))?.value).toEqual({ seq: 1 })
   })
@@ -108,7 +111,7 @@ describe('with the rendered server configuration', () => {
     ending.abort()
     await running
     await queue.drop('wh_1', subjects.job('wh_1'))
-    const bucket = await JsonBucket.open<{ url: string }>(as('webhook-dispatcher'), BUCKETS.webhooks)
+    const bucket = await JsonBucket.open(as('webhook-dispatcher'), BUCKETS.webhooks, Type.Object({ url: Type.String() }))
     await bucket.put('wh_1', { url: 'https://example.com' })
     const seen: string[] = []
     await bucket.watch(ending.signal, (key) => seen.push(key))

@@ -2,8 +2,9 @@ import { fileURLToPath } from 'node:url'
 import { BUCKETS } from '@codex-bridge/contracts'
 import { type ManagedProcess, spawnProcess, waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { decodeEnvelope } from '../src/connection/codec.ts'
 import { EventLog } from '../src/events/event-log.ts'
-import { runReactor } from '../src/events/reactor.ts'
+import { Checkpoint, runReactor } from '../src/events/reactor.ts'
 import { JsonBucket } from '../src/storage/json-bucket.ts'
 import { type Broker, eventOf, startBroker } from './bus-fixture.ts'
 
@@ -27,16 +28,16 @@ const append = async (count: number) => {
   return seqs
 }
 const checkpointOf = async (name: string) => {
-  const bucket = await JsonBucket.open<{ seq: number }>(broker.bus, BUCKETS.settings)
+  const bucket = await JsonBucket.open(broker.bus, BUCKETS.settings, Checkpoint)
   return (await bucket.get(`checkpoint.${name}`))?.value.seq
 }
 const setCheckpoint = async (name: string, value: number) =>
-  (await JsonBucket.open<{ seq: number }>(broker.bus, BUCKETS.settings)).put(`checkpoint.${name}`, { seq: value })
+  (await JsonBucket.open(broker.bus, BUCKETS.settings, Checkpoint)).put(`checkpoint.${name}`, { seq: value })
 
 const start = (name: string, react: (seq: number) => Promise<void> = async () => undefined) => {
   const ending = new AbortController()
   const seen: number[] = []
-  const running = runReactor({ bus: broker.bus, name, signal: ending.signal }, async (event) => {
+  const running = runReactor({ bus: broker.bus, name, signal: ending.signal, decode: decodeEnvelope }, async (event) => {
     await react(event.seq)
     seen.push(event.seq)
   })

@@ -2,12 +2,12 @@ import {
   type Approval,
   ApprovalsState,
   BridgeError,
-  type BridgeEvent,
   ENDED_APPROVALS_KEPT,
   guard,
   MAX_MESSAGE_BYTES,
   MAX_PAYLOAD_BYTES,
   type OpenRequest,
+  type SessionEvent,
   type SessionState,
 } from '@codex-bridge/contracts'
 import { liveSession, openRequest } from '@codex-bridge/testkit'
@@ -24,18 +24,19 @@ const open = (approvalId: string, kind: OpenRequest['kind'] = 'command'): OpenRe
   openRequest(approvalId, { requestId: 0, kind, threadId: 't' })
 const session = (requests: OpenRequest[], incarnation = 'evt_a'): SessionState =>
   liveSession({ incarnation, epoch: 3, threadId: 't', threadStored: true, requests })
-const event = (type: string, seq: number, state: SessionState, payload: Record<string, unknown> = {}): BridgeEvent => ({
-  seq,
-  id: `evt_${seq}`,
-  ts: NOW,
-  type,
-  laneId: 'a',
-  threadId: 't',
-  sessionId: 'a',
-  epoch: 3,
-  payload,
-  state: state as unknown as Record<string, unknown>,
-})
+const event = (type: string, seq: number, state: SessionState, payload: Record<string, unknown> = {}): SessionEvent =>
+  ({
+    seq,
+    id: `evt_${seq}`,
+    ts: NOW,
+    type,
+    laneId: 'a',
+    threadId: 't',
+    sessionId: 'a',
+    epoch: 3,
+    payload,
+    state,
+  }) as SessionEvent
 const raisedPayload = (id: string, more: Record<string, unknown> = {}) => ({
   ...open(id),
   reason: 'Run it?',
@@ -47,7 +48,7 @@ const raised = (id: string, seq: number, others: OpenRequest[] = [], more: Recor
   event('lane.session.request.raised', seq, session([...others, open(id)]), raisedPayload(id, more))
 
 /** Lets the decider react until it has nothing more to say, as the keeper does. */
-const react = (version: Version, on: BridgeEvent, expiresAt: string | null = null) => {
+const react = (version: Version, on: SessionEvent, expiresAt: string | null = null) => {
   let current = version
   const drafts = []
   for (;;) {
@@ -385,19 +386,19 @@ describe('whatever the order of session events, replays, decisions and expiries'
   it('an approval ends exactly once, and what was decided is delivered or lost at most once', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        const log: BridgeEvent[] = []
+        const log: SessionEvent[] = []
         const answered = new Set<string>()
         let requests: OpenRequest[] = []
         let followed = 0
         let version: Version = NOTHING
         const told: { type: string; id: string; status: string; delivery: string }[] = []
-        const note = (draft: { type: string; payload: Record<string, unknown>; state: ApprovalsState } | undefined) => {
+        const note = (draft: { type: string; payload: { approval: Approval }; state: ApprovalsState } | undefined) => {
           if (!draft) return
-          const approval = draft.payload['approval'] as Approval
+          const { approval } = draft.payload
           told.push({ type: draft.type, id: approval.approvalId, status: approval.status, delivery: approval.delivery })
           version = { state: draft.state, seq: version.seq + 1 }
         }
-        const process = (on: BridgeEvent) => {
+        const process = (on: SessionEvent) => {
           for (let rounds = 0; ; rounds += 1) {
             const draft = decideFromSession(version, on, NOW, LATER)
             if (!draft) return

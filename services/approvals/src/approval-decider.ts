@@ -1,20 +1,30 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Draft, Version } from '@codex-bridge/bus'
+import type { Version } from '@codex-bridge/bus'
 import {
   type Approval,
-  type ApprovalEventType,
   type ApprovalsState,
   BridgeError,
-  type BridgeEvent,
   type Decision,
   type DecisionBody,
+  type Draft,
+  type DraftOf,
   ENDED_APPROVALS_KEPT,
-  type SessionState,
+  type EventOfType,
+  type EventTypeOf,
+  type PayloadOf,
+  type SessionEvent,
 } from '@codex-bridge/contracts'
 
-type ApprovalDraft = Draft<ApprovalsState> & { type: ApprovalEventType }
+type ApprovalDraft = Draft<'approval'>
 
-const draft = (type: ApprovalEventType, state: ApprovalsState, approval: Approval, extra: Record<string, unknown> = {}): ApprovalDraft => ({
+type Common = PayloadOf<'lane.approval.delivered'>
+
+const draft = <T extends EventTypeOf<'approval'>>(
+  type: T,
+  state: ApprovalsState,
+  approval: Approval,
+  payload: PayloadOf<T>,
+): DraftOf<'approval', T> => ({
   type,
   laneId: approval.laneId,
   threadId: approval.threadId,
@@ -22,9 +32,15 @@ const draft = (type: ApprovalEventType, state: ApprovalsState, approval: Approva
   turnId: approval.turnId,
   epoch: approval.epoch,
   ...(approval.decidedBy !== null && type === 'lane.approval.resolved' && { commandId: approval.decidedBy }),
-  payload: { approvalId: approval.approvalId, kind: approval.kind, reason: approval.reason, status: approval.status, approval, ...extra },
+  payload,
   state: fitted(state),
 })
+
+/** What the payloads of all approval events have. */
+const about = (approval: Approval): Common => {
+  const { approvalId, kind, reason, status } = approval
+  return { approvalId, kind, reason, status, approval }
+}
 
 /** What all approvals of a lane may take together in the state, which every event of theirs carries, in bytes. */
 const STATE_BYTES = 128 * 1024
@@ -76,11 +92,6 @@ const withEnded = (state: ApprovalsState, approval: Approval): ApprovalsState =>
 
 const emptyState = (laneId: string, incarnation: string): ApprovalsState => ({ laneId, incarnation, pending: [], ended: [], appliedSeq: 0 })
 
-/** How a raised request is described by the session event. */
-type Raised = Pick<Approval, 'approvalId' | 'kind' | 'reason' | 'turnId' | 'itemId' | 'request' | 'availableDecisions'> & {
-  threadId: string
-}
-
 /**
  * What a session event means for the lane's approvals: one draft at a time; call again with the new version until it returns
  * undefined. An approval lives exactly as long as its request is open in the session's state, so any later session event in
@@ -88,11 +99,11 @@ type Raised = Pick<Approval, 'approvalId' | 'kind' | 'reason' | 'turnId' | 'item
  */
 export const decideFromSession = (
   version: Version<ApprovalsState>,
-  event: BridgeEvent,
+  event: SessionEvent,
   now: string,
   expiresAt: string | null,
 ): ApprovalDraft | undefined => {
-  const session = event.state as unknown as SessionState
+  const session = event.state
   const known = version.state
   // An event of the lane's predecessor, read again: its approvals ended with it.
   if (known && known.incarnation !== session.incarnation && event.seq <= known.appliedSeq) return
@@ -107,14 +118,19 @@ export const decideFromSession = (
 }
 
 /** Why a request is over, in a word: the session's reason is a text in some events and a code with a message in others. */
-const reasonOf = ({ payload, type }: BridgeEvent): string => {
-  const reason = payload['reason']
+const reasonOf = ({ payload, type }: SessionEvent): string => {
+  const reason: unknown = 'reason' in payload ? payload.reason : undefined
   const code = reason !== null && typeof reason === 'object' ? (reason as { code?: unknown }).code : reason
   return typeof code === 'string' ? code : type
 }
 
-const requested = (state: ApprovalsState, event: BridgeEvent, now: string, expiresAt: string | null): ApprovalDraft => {
-  const raised = event.payload as unknown as Raised
+const requested = (
+  state: ApprovalsState,
+  event: EventOfType<'lane.session.request.raised'>,
+  now: string,
+  expiresAt: string | null,
+): ApprovalDraft => {
+  const raised = event.payload
   const approval: Approval = {
     approvalId: raised.approvalId,
     laneId: event.laneId,
@@ -130,7 +146,7 @@ const requested = (state: ApprovalsState, event: BridgeEvent, now: string, expir
     epoch: event.epoch ?? 0,
     raisedSeq: event.seq,
     request: raised.request ?? {},
-    availableDecisions: raised.availableDecisions,
+    availableDecisions: raised.availableDecisions ?? [],
     decision: null,
     decidedBy: null,
     delivery: 'none',
@@ -139,23 +155,24 @@ const requested = (state: ApprovalsState, event: BridgeEvent, now: string, expir
     endedReason: null,
   }
   return draft('lane.approval.requested', { ...state, appliedSeq: event.seq, pending: [...state.pending, approval] }, approval, {
+    ...about(approval),
     request: approval.request,
   })
 }
 
 const orphaned = (state: ApprovalsState, approval: Approval, now: string, reason: string): ApprovalDraft => {
   const ended: Approval = { ...approval, status: 'orphaned', resolvedAt: now, endedReason: reason }
-  return draft('lane.approval.orphaned', withEnded(state, ended), ended)
+  return draft('lane.approval.orphaned', withEnded(state, ended), ended, about(ended))
 }
 
-const delivered = (state: ApprovalsState, approval: Approval, event: BridgeEvent, now: string): ApprovalDraft => {
-  const answered = event.type === 'lane.session.request.answered' && event.payload['approvalId'] === approval.approvalId
+const delivered = (state: ApprovalsState, approval: Approval, event: SessionEvent, now: string): ApprovalDraft => {
+  const answered = event.type === 'lane.session.request.answered' && event.payload.approvalId === approval.approvalId
   if (answered) {
     const ended: Approval = { ...approval, delivery: 'delivered', deliveredAt: now }
-    return draft('lane.approval.delivered', withEnded(state, ended), ended)
+    return draft('lane.approval.delivered', withEnded(state, ended), ended, about(ended))
   }
   const ended: Approval = { ...approval, delivery: 'lost', endedReason: reasonOf(event) }
-  return draft('lane.approval.orphaned', withEnded(state, ended), ended)
+  return draft('lane.approval.orphaned', withEnded(state, ended), ended, about(ended))
 }
 
 export type DecideRequest = {
@@ -189,7 +206,7 @@ export const decideResolution = (version: Version<ApprovalsState>, request: Deci
     decidedBy: request.commandId,
     delivery: approval.kind === 'manual' ? 'none' : 'pending',
   }
-  return draft('lane.approval.resolved', withEnded(state, ended), ended, { decision })
+  return draft('lane.approval.resolved', withEnded(state, ended), ended, { ...about(ended), decision })
 }
 
 const refuse = (state: ApprovalsState | undefined, request: DecideRequest): undefined => {
@@ -264,7 +281,10 @@ export const decideManualRequest = (
     expiresAt,
     endedReason: null,
   }
-  return draft('lane.approval.requested', { ...state, pending: [...state.pending, approval] }, approval, { request: approval.request })
+  return draft('lane.approval.requested', { ...state, pending: [...state.pending, approval] }, approval, {
+    ...about(approval),
+    request: approval.request,
+  })
 }
 
 /** Nobody decided in time: denied. @returns undefined when it is no longer pending or not due */
@@ -272,13 +292,14 @@ export const decideExpiry = (version: Version<ApprovalsState>, approvalId: strin
   const state = version.state
   const approval = state?.pending.find((pending) => pending.approvalId === approvalId)
   if (!state || !approval?.expiresAt || approval.expiresAt > now) return
+  const decision = { decision: 'deny' } as const
   const ended: Approval = {
     ...approval,
     status: 'expired',
     resolvedAt: now,
-    decision: { decision: 'deny' },
+    decision,
     delivery: approval.kind === 'manual' ? 'none' : 'pending',
     endedReason: 'expired',
   }
-  return draft('lane.approval.expired', withEnded(state, ended), ended, { decision: ended.decision })
+  return draft('lane.approval.expired', withEnded(state, ended), ended, { ...about(ended), decision })
 }

@@ -1,12 +1,11 @@
-import { AggregateStore, type Bus, type EventLog, readLatest, runReactor } from '@codex-bridge/bus'
+import { AggregateStore, type Bus, decodeEvent, type EventLog, readLatest, runReactor } from '@codex-bridge/bus'
 import {
   type Approval,
   type Approvals,
   type ApprovalsState,
-  aggregateOf,
   BridgeError,
   type BridgeEvent,
-  type LaneState,
+  isEventOf,
   type RequestOf,
   subjects,
 } from '@codex-bridge/contracts'
@@ -23,24 +22,26 @@ const WAIT_OUT = { patienceMs: Number.POSITIVE_INFINITY } as const
 /** Owns the approval aggregate: follows sessions, takes decisions, ends what nobody decides. */
 export class ApprovalService {
   readonly #options: ThreadRetrierOptions
-  readonly #store: AggregateStore<ApprovalsState>
+  readonly #store: AggregateStore<'approval'>
   /** Pending approvals with a deadline, by id. */
   readonly #due = new Map<string, Approval>()
 
   constructor(options: ThreadRetrierOptions) {
     this.#options = options
-    this.#store = new AggregateStore<ApprovalsState>(options.log, 'approval', stampEvent)
+    this.#store = new AggregateStore(options.log, 'approval', stampEvent)
   }
 
   /** Follows the log until the signal fires. Run it as leader. */
   async run(signal: AbortSignal): Promise<void> {
     const { bus, logger } = this.#options
     this.#due.clear()
-    for (const event of await readLatest(bus, subjects.aggregateEvents('approval'))) this.#note(event.state as unknown as ApprovalsState)
+    for (const event of await readLatest(bus, subjects.aggregateEvents('approval'), decodeEvent)) {
+      if (isEventOf(event, 'approval')) this.#note(event.state)
+    }
     const timer = setInterval(() => void this.#expire(), EXPIRY_CHECK_MS)
     try {
       const observe = (problem: string) => logger.warn({ problem }, 'reactor')
-      await runReactor({ bus, name: 'approvals', signal, observe }, (event) => this.#react(event))
+      await runReactor({ bus, name: 'approvals', signal, observe, decode: decodeEvent }, (event) => this.#react(event))
     } finally {
       clearInterval(timer)
     }
@@ -49,7 +50,7 @@ export class ApprovalService {
   /** @throws BridgeError `lane_not_found` */
   async list({ laneId }: RequestOf<typeof Approvals.list>): Promise<{ approvals: Approval[]; nextCursor: null }> {
     const [{ state }, event] = await Promise.all([this.#store.load(laneId), this.#options.log.last(laneId, 'lane')])
-    const lane = event?.state as LaneState | undefined
+    const lane = event?.state
     if (!lane || lane.deleted) throw new BridgeError('lane_not_found', `No lane ${laneId}`)
     const current = state?.incarnation === lane.incarnation ? state : undefined
     return {
@@ -69,7 +70,7 @@ export class ApprovalService {
   /** Asks a person by hand. @throws BridgeError `lane_not_found` */
   async request({ commandId, body }: RequestOf<typeof Approvals.request>): Promise<Approval> {
     const { laneId, source = 'runtime', reason = 'Asked by hand' } = body
-    const lane = (await this.#options.log.last(laneId, 'lane'))?.state as LaneState | undefined
+    const lane = (await this.#options.log.last(laneId, 'lane'))?.state
     if (!lane || lane.deleted) throw new BridgeError('lane_not_found', `No lane ${laneId}`)
     const { expirySec } = this.#options
     const expiresAt = expirySec > 0 ? new Date(Date.now() + expirySec * 1000).toISOString() : null
@@ -83,7 +84,7 @@ export class ApprovalService {
   }
 
   async #react(event: BridgeEvent): Promise<void> {
-    if (aggregateOf(event.type) !== 'session' || !this.#mayMatter(event)) return
+    if (!isEventOf(event, 'session') || !this.#mayMatter(event)) return
     const now = new Date().toISOString()
     const { expirySec } = this.#options
     const expiresAt = expirySec > 0 ? new Date(Date.now() + expirySec * 1000).toISOString() : null

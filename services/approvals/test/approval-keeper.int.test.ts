@@ -3,13 +3,14 @@ import { type Broker, startBroker } from '@codex-bridge/bus/testing'
 import {
   type Approval,
   type ApprovalsState,
+  type Draft,
   MAX_PAYLOAD_BYTES,
   type OpenRequest,
   type SessionState,
   subjects,
 } from '@codex-bridge/contracts'
 import { createLogger, stampEvent } from '@codex-bridge/service-kit'
-import { liveSession, openRequest, waitFor } from '@codex-bridge/testkit'
+import { liveSession, openRequest, sampleEvent, waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { ApprovalService } from '../src/approval-service.ts'
 
@@ -17,8 +18,8 @@ const logger = createLogger('test', 'test', 'silent')
 let broker: Broker
 let bus: Bus
 let log: EventLog
-let lanes: AggregateStore<{ laneId: string; incarnation: string; deleted: boolean }>
-let sessions: AggregateStore<SessionState>
+let lanes: AggregateStore<'lane'>
+let sessions: AggregateStore<'session'>
 let laneId: string
 let made = 0
 
@@ -27,7 +28,7 @@ beforeAll(async () => {
   bus = broker.bus
   log = new EventLog(bus)
   lanes = new AggregateStore(log, 'lane', stampEvent)
-  sessions = new AggregateStore<SessionState>(log, 'session', stampEvent)
+  sessions = new AggregateStore(log, 'session', stampEvent)
 })
 afterAll(async () => {
   await broker.stop()
@@ -36,7 +37,12 @@ afterAll(async () => {
 const session = (requests: OpenRequest[]): SessionState => liveSession({ laneId, threadId: 't', threadStored: true, requests })
 const envelope = () => ({ laneId, threadId: 't', sessionId: laneId })
 const say = async (type: string, state: SessionState, payload: Record<string, unknown> = {}) =>
-  (await sessions.transact(laneId, () => ({ type, ...envelope(), payload, state }))).version.seq
+  (await sessions.transact(laneId, () => ({ type, ...envelope(), payload: sampleEvent(type, payload).payload, state }) as Draft<'session'>))
+    .version.seq
+const laneDraft = (type: string, incarnation: string, deleted: boolean): Draft<'lane'> => {
+  const { payload, state } = sampleEvent(type)
+  return { type, ...envelope(), payload, state: { ...state, laneId, incarnation, deleted } } as Draft<'lane'>
+}
 const open = (approvalId: string): OpenRequest => openRequest(approvalId, { threadId: 't', turnId: 'turn', itemId: null })
 const raise = (approvalId: string, request: Record<string, unknown> = { command: 'ls' }, others: OpenRequest[] = []) =>
   say('lane.session.request.raised', session([...others, open(approvalId)]), {
@@ -49,8 +55,7 @@ const raise = (approvalId: string, request: Record<string, unknown> = { command:
 beforeEach(async () => {
   made += 1
   laneId = `lane-${made}`
-  const state = { laneId, incarnation: 'evt_a', deleted: false }
-  await lanes.transact(laneId, () => ({ type: 'lane.created', ...envelope(), payload: {}, state }))
+  await lanes.transact(laneId, () => laneDraft('lane.created', 'evt_a', false))
 })
 
 const keep = (expirySec = 0) => {
@@ -72,7 +77,7 @@ const history = async () => {
   const { lastSeq } = await log.extent()
   const events: string[] = []
   for await (const raw of readRange(bus, { from: 1, to: lastSeq, filter: subjects.event(laneId, 'approval') })) {
-    events.push(decodeEvent(raw.bytes, raw.seq)?.type ?? '?')
+    events.push(decodeEvent(raw.bytes, raw.seq).event?.type ?? '?')
   }
   return events
 }
@@ -150,20 +155,9 @@ describe('the keeper', () => {
     const keeping = keep()
     await raise('apr_1')
     await pendingIn(keeping.keeper, 1)
-    const version = (await lanes.load(laneId)).state
-    await lanes.transact(laneId, () => ({
-      type: 'lane.deleted',
-      ...envelope(),
-      payload: {},
-      state: { ...version, laneId, incarnation: 'evt_a', deleted: true },
-    }))
+    await lanes.transact(laneId, () => laneDraft('lane.deleted', 'evt_a', true))
     await expect(list(keeping.keeper)).rejects.toMatchObject({ code: 'lane_not_found' })
-    await lanes.transact(laneId, () => ({
-      type: 'lane.created',
-      ...envelope(),
-      payload: {},
-      state: { laneId, incarnation: 'evt_b', deleted: false },
-    }))
+    await lanes.transact(laneId, () => laneDraft('lane.created', 'evt_b', false))
     expect(await list(keeping.keeper)).toEqual([])
     await keeping.stop()
     const stored = (await log.last(laneId, 'approval'))?.state as ApprovalsState | undefined

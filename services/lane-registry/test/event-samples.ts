@@ -1,33 +1,17 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import {
-  type Approval,
-  type ApprovalsState,
-  aggregateOf,
-  type OpenRequest,
-  type SessionState,
-  type StoredEvent,
-} from '@codex-bridge/contracts'
+import { type Approval, type ApprovalsState, type OpenRequest, type SessionState, schemaOf } from '@codex-bridge/contracts'
+import { eventSamples, sampleEvent } from '@codex-bridge/testkit'
 import fc from 'fast-check'
 import { NOW } from './lane-samples.ts'
 
 /** An event of a session or of approvals as its service would store it, without the lane it is about. */
 export type Happening = { type: string; payload: Record<string, unknown>; state: SessionState | ApprovalsState }
 
-const folder = new URL('../../../libs/contracts/test/samples/', import.meta.url)
-const samples: StoredEvent[] = readdirSync(folder).flatMap((version) =>
-  readdirSync(new URL(`${version}/`, folder)).map(
-    (file) => JSON.parse(readFileSync(new URL(`${version}/${file}`, folder), 'utf8')) as StoredEvent,
-  ),
-)
-const sampleOf = (type: string): StoredEvent => {
-  const sample = samples.find((each) => each.type === type)
-  if (!sample) throw new Error(`no sample of ${type}`)
-  return sample
-}
-
 /** Every type that there is a sample of, of the aggregates a lane's status follows from. */
-const SESSION_TYPES = [...new Set(samples.map(({ type }) => type).filter((type) => aggregateOf(type) === 'session'))]
-const APPROVAL_TYPES = [...new Set(samples.map(({ type }) => type).filter((type) => aggregateOf(type) === 'approval'))]
+const typesOf = (aggregate: 'session' | 'approval') => [
+  ...new Set(eventSamples().flatMap(({ type }) => (schemaOf(type)?.aggregate === aggregate ? type : []))),
+]
+const SESSION_TYPES = typesOf('session')
+const APPROVAL_TYPES = typesOf('approval')
 
 const OWN_THREAD = 'thread-own'
 /** Who may be asking: the lane's own thread, a sub-agent, and somebody by hand, whom no session knows. */
@@ -93,7 +77,7 @@ const sessionHappening = sessionType.chain((type) =>
       inTurn: fc.boolean(),
     })
     .map(({ variant, open, inTurn }): Happening => {
-      const { payload, state } = sampleOf(type)
+      const { payload, state } = sampleEvent(type)
       const phase = PHASES[type] ?? 'live'
       const activeTurn = { commandId: 'cmd', turnId: 'turn', requestedAt: NOW, startedAt: NOW }
       const session = {
@@ -111,7 +95,7 @@ const sessionHappening = sessionType.chain((type) =>
 const approvalHappening = fc
   .record({ type: fc.constantFrom(...APPROVAL_TYPES), ids: fc.subarray(Object.keys(ASKERS) as ApprovalId[]) })
   .map(({ type, ids }): Happening => {
-    const { payload } = sampleOf(type)
+    const { payload } = sampleEvent(type)
     const approval = payload['approval'] as Approval
     const pending = ids.map((approvalId) => ({ ...approval, approvalId, threadId: ASKERS[approvalId], status: 'pending' as const }))
     return { type, payload, state: { laneId: '', incarnation: '', pending, ended: [], appliedSeq: 0 } }

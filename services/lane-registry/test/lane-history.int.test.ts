@@ -1,5 +1,5 @@
-import { AggregateStore, EventLog, JsonBucket } from '@codex-bridge/bus'
-import { type ApprovalsState, aggregateOf, BUCKETS, type LaneState, type SessionState } from '@codex-bridge/contracts'
+import { AggregateStore, Checkpoint, EventLog, JsonBucket } from '@codex-bridge/bus'
+import { BUCKETS, type Draft } from '@codex-bridge/contracts'
 import { stampEvent } from '@codex-bridge/service-kit'
 import { waitFor } from '@codex-bridge/testkit'
 import fc from 'fast-check'
@@ -17,11 +17,11 @@ const HISTORY = { minLength: 15, maxLength: 40 }
 
 /** Stores an event as its service would. @returns its sequence */
 const store = async (laneId: string, { type, payload, state }: Happening): Promise<number> => {
-  const aggregate = aggregateOf(type)
-  const aggregates = new AggregateStore<SessionState | ApprovalsState>(new EventLog(rig.bus), aggregate, stampEvent)
-  const lane = (await rig.log.last(laneId, 'lane'))?.state as LaneState
-  const fitting = { ...state, laneId, incarnation: lane.incarnation }
-  const draft = { type, laneId, threadId: null, sessionId: laneId, payload, state: fitting }
+  const aggregate = 'phase' in state ? 'session' : 'approval'
+  const aggregates = new AggregateStore<'session' | 'approval'>(new EventLog(rig.bus), aggregate, stampEvent)
+  const lane = (await rig.log.last(laneId, 'lane'))?.state
+  const fitting = { ...state, laneId, incarnation: lane?.incarnation ?? '' }
+  const draft = { type, laneId, threadId: null, sessionId: laneId, payload, state: fitting } as Draft<'session' | 'approval'>
   return (await aggregates.transact(laneId, () => draft)).event?.seq ?? 0
 }
 
@@ -63,7 +63,7 @@ it('a projector that begins anew at any point of any history says nothing twice,
           const from = events[Math.floor(events.length * part)]?.seq ?? 0
           for (const checkpoint of [from, 0]) {
             await registry.stop()
-            await (await JsonBucket.open(rig.bus, BUCKETS.settings)).put('checkpoint.lane-registry', { seq: checkpoint })
+            await (await JsonBucket.open(rig.bus, BUCKETS.settings, Checkpoint)).put('checkpoint.lane-registry', { seq: checkpoint })
             if (flush) await rig.redis.flush()
             registry = await rig.registry()
             expect(await copied(registry, laneId)).toEqual(before)

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { JsonBucket } from '@codex-bridge/bus'
+import { Checkpoint, JsonBucket } from '@codex-bridge/bus'
 import { BUCKETS } from '@codex-bridge/contracts'
 import { newCommandId } from '@codex-bridge/service-kit'
 import { waitFor } from '@codex-bridge/testkit'
@@ -25,7 +25,8 @@ const listed = async (from = registry): Promise<string[]> => {
 const settled = (seq: number, from = registry) =>
   waitFor(() => from.projector.processed >= seq, { timeoutMs: 10_000, describe: `sequence ${seq}` })
 const typesOf = async (laneId: string) => (await eventsOf(rig, laneId, 'lane')).map(({ type }) => type)
-const setCheckpoint = async (seq: number) => (await JsonBucket.open(rig.bus, BUCKETS.settings)).put('checkpoint.lane-registry', { seq })
+const setCheckpoint = async (seq: number) =>
+  (await JsonBucket.open(rig.bus, BUCKETS.settings, Checkpoint)).put('checkpoint.lane-registry', { seq })
 
 describe('statuses', () => {
   it('follow from session events, each announced once', async () => {

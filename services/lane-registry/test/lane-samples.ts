@@ -1,4 +1,4 @@
-import { type ApprovalsState, aggregateOf, type BridgeEvent } from '@codex-bridge/contracts'
+import { type ApprovalsState, type EventOf, schemaOf } from '@codex-bridge/contracts'
 import { BUILT_AT, approvalsState as buildApprovals, laneState, liveSession } from '@codex-bridge/testkit'
 
 export { laneState } from '@codex-bridge/testkit'
@@ -14,8 +14,13 @@ export const approvalsState = (pending: number, more: Partial<ApprovalsState> = 
   })
 
 /** An event of a lane, with the state that fits its aggregate unless another is given. */
-export const eventOf = (type: string, seq: number, payload: Record<string, unknown> = {}, state?: object): BridgeEvent => {
-  const aggregate = aggregateOf(type)
+export const eventOf = (
+  type: string,
+  seq: number,
+  payload: Record<string, unknown> = {},
+  state?: object,
+): EventOf<'session' | 'approval'> => {
+  const aggregate = schemaOf(type)?.aggregate
   const fitting = aggregate === 'lane' ? laneState() : aggregate === 'approval' ? approvalsState(0) : sessionState()
   return {
     seq,
@@ -26,8 +31,9 @@ export const eventOf = (type: string, seq: number, payload: Record<string, unkno
     threadId: null,
     sessionId: 'a',
     payload,
-    state: (state ?? fitting) as Record<string, unknown>,
-  }
+    state: state ?? fitting,
+    // Tests give the parts of payload and state that matter to them.
+  } as EventOf<'session' | 'approval'>
 }
 
 export const activeTurn = (turnId: string | null = 'turn-1') => ({ commandId: 'cmd', turnId, requestedAt: NOW, startedAt: null })

@@ -1,9 +1,9 @@
-import { AggregateStore, type Bus, decodeEvent, EventLog, readRange } from '@codex-bridge/bus'
+import { AggregateStore, type Bus, decodeEnvelope, EventLog, readRange } from '@codex-bridge/bus'
 import { startBroker } from '@codex-bridge/bus/testing'
-import { type BridgeEvent, type SessionState, subjects } from '@codex-bridge/contracts'
+import { type Draft, type EventEnvelope, type SessionState, subjects } from '@codex-bridge/contracts'
 import { createLogger, newCommandId, stampEvent } from '@codex-bridge/service-kit'
 import { connectStore, SnapshotStore } from '@codex-bridge/store'
-import { type NatsServer, type RedisServer, startRedis, waitFor } from '@codex-bridge/testkit'
+import { type NatsServer, type RedisServer, sampleEvent, startRedis, waitFor } from '@codex-bridge/testkit'
 import { LaneQueries } from '../src/lanes/lane-queries.ts'
 import { LaneService } from '../src/lanes/lane-service.ts'
 import { LaneProjector } from '../src/projection/lane-projector.ts'
@@ -32,7 +32,7 @@ export type Rig = {
   bus: Bus
   log: EventLog
   /** The session aggregate, written as a runner would. */
-  sessions: AggregateStore<SessionState>
+  sessions: AggregateStore<'session'>
   registry(options?: { startTimeoutMs?: number }): Promise<Registry>
   stop(): Promise<void>
 }
@@ -46,7 +46,7 @@ export const startRig = async (): Promise<Rig> => {
     redis,
     bus,
     log: new EventLog(bus),
-    sessions: new AggregateStore<SessionState>(new EventLog(bus), 'session', stampEvent),
+    sessions: new AggregateStore(new EventLog(bus), 'session', stampEvent),
     registry: async ({ startTimeoutMs = 2000 } = {}) => {
       const own = await broker.connect('lane-registry')
       const connection = connectStore({ url: redis.url })
@@ -96,15 +96,12 @@ export const say = async (
   change: Partial<SessionState> = {},
   payload: Record<string, unknown> = {},
 ): Promise<number> => {
-  const lane = (await rig.log.last(laneId, 'lane'))?.state as { incarnation: string }
-  const { event } = await rig.sessions.transact(laneId, ({ state }) => ({
-    type,
-    laneId,
-    threadId: null,
-    sessionId: laneId,
-    payload,
-    state: { ...(state ?? sessionState({ phase: 'none' })), laneId, incarnation: lane.incarnation, ...change },
-  }))
+  const lane = (await rig.log.last(laneId, 'lane'))?.state
+  const { event } = await rig.sessions.transact(laneId, ({ state: before }) => {
+    const state = { ...(before ?? sessionState({ phase: 'none' })), laneId, incarnation: lane?.incarnation ?? '', ...change }
+    const draft = { type, laneId, threadId: null, sessionId: laneId, payload: sampleEvent(type, payload).payload, state }
+    return draft as Draft<'session'>
+  })
   return event?.seq ?? 0
 }
 
@@ -116,12 +113,12 @@ export const runTurn = async (rig: Rig, laneId: string, status = 'completed'): P
   return say(rig, laneId, 'lane.turn.completed', { activeTurn: null }, { status, verification: 'none', finalMessage: 'done' })
 }
 
-export const eventsOf = async (rig: Rig, laneId: string, aggregate?: 'lane' | 'session'): Promise<BridgeEvent[]> => {
+export const eventsOf = async (rig: Rig, laneId: string, aggregate?: 'lane' | 'session'): Promise<EventEnvelope[]> => {
   const { lastSeq } = await rig.log.extent()
   const filter = aggregate ? subjects.event(laneId, aggregate) : subjects.laneEvents(laneId)
-  const events: BridgeEvent[] = []
+  const events: EventEnvelope[] = []
   for await (const raw of readRange(rig.bus, { from: 1, to: lastSeq, filter })) {
-    const event = decodeEvent(raw.bytes, raw.seq)
+    const { event } = decodeEnvelope(raw.bytes, raw.seq)
     if (event) events.push(event)
   }
   return events

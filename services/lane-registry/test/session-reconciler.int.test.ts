@@ -38,14 +38,14 @@ beforeEach(async () => {
   idle = `idle-${round}`
   abandoned = `abandoned-${round}`
   await createLane(registry, idle)
-  const lanes = new AggregateStore<LaneState>(rig.log, 'lane', stampEvent)
+  const lanes = new AggregateStore(rig.log, 'lane', stampEvent)
   const reason = { code: 'turn', message: 'A turn is running' }
   await lanes.transact(idle, ({ state }) => ({
     type: 'lane.status.changed',
     laneId: idle,
     threadId: null,
     sessionId: null,
-    payload: {},
+    payload: { from: 'idle', to: 'running', reason, cause: null },
     state: { ...(state as LaneState), status: 'running', statusReason: reason },
   }))
   await createLane(registry, abandoned)
@@ -59,7 +59,7 @@ const reconcile = async (body: ReconcileBody) => {
   // Acts as a runner: records the loss, as a runner does before it resumes.
   const recover = async ({ lane: { laneId } }: RequestOf<typeof Runners.recover>): Promise<SessionReply> => {
     asked.push(laneId)
-    const seq = await say(rig, laneId, 'lane.session.lost', { phase: 'lost' }, { reason: { code: 'runner_gone', message: 'gone' } })
+    const seq = await say(rig, laneId, 'lane.session.lost', { phase: 'lost' }, { reason: 'runner_gone', message: 'gone' })
     const { state } = await rig.sessions.load(laneId)
     return { session: state as SessionState, thread: null, seq }
   }

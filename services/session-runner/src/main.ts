@@ -1,6 +1,6 @@
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { EventLog, followEvents, LEASE_TTL_MS } from '@codex-bridge/bus'
+import { decodeEvent, EventLog, followEvents, LEASE_TTL_MS } from '@codex-bridge/bus'
 import { subjects } from '@codex-bridge/contracts'
 import { hostIdentity } from '@codex-bridge/platform'
 import { configOrExit, connectService, createContext, openLeases, runService } from '@codex-bridge/service-kit'
@@ -61,7 +61,12 @@ await runService(logger, async (started) => {
   })
 
   const ending = new AbortController()
-  const follow = { from: (await log.extent()).lastSeq + 1, filter: subjects.aggregateEvents('approval'), signal: ending.signal }
+  const follow = {
+    from: (await log.extent()).lastSeq + 1,
+    filter: subjects.aggregateEvents('approval'),
+    signal: ending.signal,
+    decode: decodeEvent,
+  }
   const following = followEvents(bus, { ...follow, observe: (problem) => logger.warn({ problem }, 'approvals') }, async (event) =>
     runner.decided(event),
   )

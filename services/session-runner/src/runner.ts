@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AggregateStore, LEASE_TTL_MS, type Lease, OwnedAggregate, readLatest } from '@codex-bridge/bus'
+import { AggregateStore, decodeEvent, LEASE_TTL_MS, type Lease, OwnedAggregate, readLatest } from '@codex-bridge/bus'
 import {
-  type Approval,
   BridgeError,
   type BridgeEvent,
+  isEventOf,
   type LaneState,
   type RequestOf,
   type Runners,
@@ -40,7 +40,7 @@ type Purpose = 'start' | 'recover'
 export class Runner {
   readonly #context: RunnerContext
   readonly #held: HeldSessions
-  readonly #store: AggregateStore<SessionState>
+  readonly #store: AggregateStore<'session'>
   readonly #claiming = new SingleFlight<string, SessionReply>()
   readonly #losses = new Map<string, number[]>()
   readonly #ending = new AbortController()
@@ -49,7 +49,7 @@ export class Runner {
   constructor(context: RunnerContext, held: HeldSessions) {
     this.#context = context
     this.#held = held
-    this.#store = new AggregateStore<SessionState>(context.log, 'session', stampEvent)
+    this.#store = new AggregateStore(context.log, 'session', stampEvent)
   }
 
   /** Takes a lane and starts its session; a live session is answered as it is. @throws BridgeError */
@@ -67,12 +67,13 @@ export class Runner {
     const { bus, log, runnerId, logger, config } = this.#context
     const idleMs = config.BRIDGE_IDLE_HIBERNATE_SEC * 1000
     if (idleMs > 0) this.#idleTimer = setInterval(() => this.#hibernateIdle(idleMs), Math.min(IDLE_CHECK_MS, idleMs / 2))
-    const sessions = (await readLatest(bus, subjects.aggregateEvents('session'))).map(({ state }) => state as unknown as SessionState)
+    const events = await readLatest(bus, subjects.aggregateEvents('session'), decodeEvent)
+    const sessions = events.flatMap((event) => (isEventOf(event, 'session') ? event.state : []))
     const mine = sessions.filter((session) => session.runnerId === runnerId && wasLive(session))
     await Promise.all(
       mine.map(async ({ laneId }) => {
         try {
-          const lane = (await log.last(laneId, 'lane'))?.state as LaneState | undefined
+          const lane = (await log.last(laneId, 'lane'))?.state
           if (lane && !lane.deleted) await this.#take(lane, 'recover')
         } catch (error) {
           logger.warn({ laneId, err: error }, 'own session not recovered')
@@ -84,7 +85,7 @@ export class Runner {
   /** Takes a decision from the log to the session that waits for it. */
   decided(event: BridgeEvent): void {
     if (event.type !== 'lane.approval.resolved' && event.type !== 'lane.approval.expired') return
-    this.#held.get(event.laneId)?.deliver(event.payload['approval'] as Approval)
+    this.#held.get(event.laneId)?.deliver(event.payload.approval)
   }
 
   /** Hibernates every session and takes no more. */

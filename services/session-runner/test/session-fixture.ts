@@ -1,6 +1,6 @@
 import type { Lease } from '@codex-bridge/bus'
 import { type AppServerProcess, RpcError } from '@codex-bridge/codex-client'
-import type { BridgeEvent, LaneState, SessionState } from '@codex-bridge/contracts'
+import type { LaneState, SessionEvent, SessionState } from '@codex-bridge/contracts'
 import { createLogger } from '@codex-bridge/service-kit'
 import type { Delta } from '../src/codex/delta-coalescer.ts'
 import type { RunnerConfig } from '../src/config.ts'
@@ -26,12 +26,12 @@ class MemoryAggregate {
   }
 
   // Not async: what was decided is visible at once.
-  update(decide: (state: SessionState | undefined) => SessionDraft | undefined): Promise<BridgeEvent | undefined> {
+  update(decide: (state: SessionState | undefined) => SessionDraft | undefined): Promise<SessionEvent | undefined> {
     const draft = decide(this.state)
     if (!draft) return Promise.resolve(undefined)
     this.drafts.push(draft)
     this.state = draft.state
-    return Promise.resolve({ ...draft, id: `evt_${this.seq}`, ts: NOW, seq: this.seq })
+    return Promise.resolve({ ...draft, id: `evt_${this.seq}`, ts: NOW, seq: this.seq } as SessionEvent)
   }
 
   async settled(): Promise<void> {

@@ -1,4 +1,4 @@
-import { AggregateStore, type Bus, EventLog, OwnedAggregate, readLatest, readRange } from '@codex-bridge/bus'
+import { AggregateStore, type Bus, decodeEnvelope, EventLog, OwnedAggregate, readLatest, readRange } from '@codex-bridge/bus'
 import { type Broker, startBroker } from '@codex-bridge/bus/testing'
 import { type SessionState, subjects } from '@codex-bridge/contracts'
 import { stampEvent } from '@codex-bridge/service-kit'
@@ -26,13 +26,13 @@ beforeEach(async () => {
   lanes += 1
   laneId = `lane-${lanes}`
   faults = []
-  const aggregates = new AggregateStore<SessionState>(new EventLog(bus), 'session', stampEvent)
+  const aggregates = new AggregateStore(new EventLog(bus), 'session', stampEvent)
   store = new SessionStore(new OwnedAggregate(aggregates, await aggregates.load(laneId), {}), sessionState({ laneId }), (fault) =>
     faults.push(fault),
   )
 })
 
-const fact = (name: string) => (state: SessionState) => forwarded(state, 'lane.error.notification', 'error', { name })
+const fact = (name: string) => (state: SessionState) => forwarded(state, 'error', { name })
 
 const stored = async () => {
   const names: unknown[] = []
@@ -50,12 +50,12 @@ it('stores low-priority events after everything else, in their own order, and is
   store.appendLater(fact('b'))
   store.appendLowPriority(fact('y2'))
   const last = store.append(fact('c'))
-  expect((await last)?.payload['params']).toEqual({ name: 'c' })
+  expect((await last)?.payload).toMatchObject({ params: { name: 'c' } })
   await store.settled()
   expect(await stored()).toEqual(['a', 'b', 'c', 'y1', 'y2'])
   store.appendLowPriority(fact('y3'))
   await store.settled()
-  expect((await readLatest(bus, subjects.event(laneId, 'session')))[0]?.payload['params']).toEqual({ name: 'y3' })
+  expect((await readLatest(bus, subjects.event(laneId, 'session'), decodeEnvelope))[0]?.payload['params']).toEqual({ name: 'y3' })
 })
 
 it('does not defer without limit: beyond fifty deferred events, the oldest are stored among the others', async () => {

@@ -1,9 +1,9 @@
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { LeaseTable } from '@codex-bridge/bus'
+import { type EventLog, LeaseTable } from '@codex-bridge/bus'
 import { type Broker, startBroker } from '@codex-bridge/bus/testing'
-import type { BridgeEvent, LaneState, LaneWorktree, WorktreeOutcome } from '@codex-bridge/contracts'
+import type { LaneState, LaneWorktree, WorktreeOutcome } from '@codex-bridge/contracts'
 import { createLogger } from '@codex-bridge/service-kit'
 import { TestRepository } from '@codex-bridge/testkit'
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest'
@@ -47,7 +47,7 @@ export class WorktreeFixture {
       leases: await LeaseTable.open(this.#broker.bus, { id: instance, instance, host: 'h', pid: 1, startTime: 1 }, () => isDead),
       folder: where ?? join(this.folder, 'worktrees'),
       patienceMs: 20_000,
-      log: { last: async (laneId) => ({ state: this.lanes.get(laneId) }) as unknown as BridgeEvent },
+      log: { last: async (laneId: string) => ({ state: this.lanes.get(laneId) }) } as unknown as EventLog,
       scanner: { userOf: () => this.user },
       logger: createLogger('test', 'test', 'silent'),
     })

@@ -1,4 +1,4 @@
-import { reactorLag, runReactor, WorkQueue } from '@codex-bridge/bus'
+import { decodeEnvelope, reactorLag, runReactor, WorkQueue } from '@codex-bridge/bus'
 import { STREAMS } from '@codex-bridge/contracts'
 import type { DispatcherContext } from './context.ts'
 import { DeliveryManager } from './delivery/delivery-manager.ts'
@@ -40,7 +40,7 @@ export class DeliveryLeader {
       this.#delivery = delivery
       delivery.start()
       const observe = (problem: string) => logger.warn({ problem }, 'planner')
-      await runReactor({ bus, name: ROLE, signal, observe }, (event) => planner.plan(event))
+      await runReactor({ bus, name: ROLE, signal, observe, decode: decodeEnvelope }, (event) => planner.plan(event))
     } finally {
       planner.stop()
       await delivery.stop()

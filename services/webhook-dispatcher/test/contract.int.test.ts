@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { connectBus, readLatest } from '@codex-bridge/bus'
+import { connectBus, decodeEnvelope, readLatest } from '@codex-bridge/bus'
 import { SECRET_MASK, validator, Webhook, WebhookEnvelope, Webhooks } from '@codex-bridge/contracts'
 import { waitFor } from '@codex-bridge/testkit'
 import { Webhook as Verifier } from 'standardwebhooks'
@@ -55,7 +55,7 @@ describe('webhooks as in the contract', () => {
       payload: { note: 'ümlaut ✓' },
       event: { id, type: 'lane.completed', laneId: 'lane-1' },
     })
-    expect(envelope.event['seq']).toBe((await readLatest(fixture.bus, 'lane.evt.lane-1.lane'))[0]?.seq)
+    expect(envelope.event['seq']).toBe((await readLatest(fixture.bus, 'lane.evt.lane-1.lane', decodeEnvelope))[0]?.seq)
     expect(Object.keys(envelope).sort()).toEqual(
       [
         'event',

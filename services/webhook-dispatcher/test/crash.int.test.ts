@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { EventLog, JsonBucket } from '@codex-bridge/bus'
 import { BUCKETS } from '@codex-bridge/contracts'
 import { answer, seededRandom, waitFor } from '@codex-bridge/testkit'
+import { Type } from 'typebox'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { DispatcherFixture, eventIdOf, firstSeenPerLane, idsPerEvent, missing } from './support/dispatcher-fixture.ts'
 
@@ -145,7 +146,7 @@ describe('when something dies', () => {
   })
 
   it('nothing: a subscription the leader learns of late gets what happened since its creation, in order', async () => {
-    const bucket = await JsonBucket.open(fixture.bus, BUCKETS.webhooks)
+    const bucket = await JsonBucket.open(fixture.bus, BUCKETS.webhooks, Type.Unknown())
     const template = await fixture.create('/template')
     const stored = (await bucket.get(`sub.${template.id}`))?.value as Record<string, unknown>
     for (let round = 0; round < 8; round += 1) {
@@ -194,7 +195,7 @@ describe('when something dies', () => {
     const webhook = await fixture.create('/failing')
     await fixture.emit('lane-1')
     const attempts = await fixture.receiver.waitForRequests(2)
-    const bucket = await JsonBucket.open(fixture.bus, BUCKETS.webhooks)
+    const bucket = await JsonBucket.open(fixture.bus, BUCKETS.webhooks, Type.Unknown())
     const stored = async () => JSON.stringify((await bucket.get(`retry.${webhook.id}`))?.value)
     await waitFor(async () => (await stored())?.includes('"attempts":2'), { describe: 'the second attempt to be stored' })
     const [victim] = fixture.dispatchers.splice(0)

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { JsonBucket } from '@codex-bridge/bus'
 import { BUCKETS } from '@codex-bridge/contracts'
 import { answer, seededRandom, type WebhookBehaviour, waitFor } from '@codex-bridge/testkit'
+import { Type } from 'typebox'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { DispatcherFixture, eventIdOf, firstSeenPerLane, idsPerEvent } from './support/dispatcher-fixture.ts'
 
@@ -167,7 +168,7 @@ describe('endpoints that fail', () => {
   it('that failed for five days are disabled with a notice', async () => {
     fixture.receiver.on('/tired', bad)
     const webhook = await fixture.create('/tired', { enabled: false })
-    const bucket = await JsonBucket.open<Record<string, unknown>>(fixture.bus, BUCKETS.webhooks)
+    const bucket = await JsonBucket.open(fixture.bus, BUCKETS.webhooks, Type.Record(Type.String(), Type.Unknown()))
     const stored = await bucket.get(`sub.${webhook.id}`)
     const longAgo = new Date(Date.now() - 5 * 24 * 60 * 60_000 - 60_000).toISOString()
     await bucket.put(`status.${webhook.id}`, { lastDeliveryAt: null, lastError: 'The endpoint answered 500', failingSince: longAgo })

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import type { BridgeEvent } from '@codex-bridge/contracts'
+import type { EventEnvelope } from '@codex-bridge/contracts'
 import { type ApiClient, api, connectSse, type SseClient, type SseEvent } from '@codex-bridge/testkit'
 
 const TURN_TIMEOUT_MS = 20_000
 
-export type ReceivedEvent = { event: BridgeEvent; receivedAt: number }
+export type ReceivedEvent = { event: EventEnvelope; receivedAt: number }
 
-const isEvent = (data: unknown): data is BridgeEvent => typeof data === 'object' && data !== null && 'type' in data && 'payload' in data
+const isEvent = (data: unknown): data is EventEnvelope => typeof data === 'object' && data !== null && 'type' in data && 'payload' in data
 
 /** What a user of the bridge has: HTTP over keep-alive connections, and one event stream that was opened before. */
 export class BridgeClient {
@@ -49,7 +49,7 @@ export class BridgeClient {
       this.#stream.waitFor((received) => isEndOf(received, commandId), TURN_TIMEOUT_MS),
       this.#post(`/lanes/${laneId}/prompt`, { input: prompt }, commandId),
     ])
-    const { payload } = end.data as BridgeEvent
+    const { payload } = end.data as EventEnvelope
     if (payload['status'] !== 'completed') throw new Error(`a turn of the bridge ended as ${String(payload['status'])}`)
     return end.receivedAt - startedAt
   }

@@ -1,4 +1,4 @@
-import type { BridgeEvent, Lane, Session, SessionState, TurnReceipt } from '@codex-bridge/contracts'
+import type { EventEnvelope, Lane, Session, SessionState, TurnReceipt } from '@codex-bridge/contracts'
 import { findAppServers, waitFor } from '@codex-bridge/testkit'
 import { expect } from 'vitest'
 import { SLOW_MS } from '../support/bridge-environment.ts'
@@ -33,7 +33,7 @@ export const promptPatiently = async (lanes: Lanes, laneId: string, input: strin
   return { receipt: receipt.body, tries }
 }
 
-const idsOf = (events: readonly BridgeEvent[]): string[] => events.map(({ id }) => id)
+const idsOf = (events: readonly EventEnvelope[]): string[] => events.map(({ id }) => id)
 
 /** Waits until stream and webhook have what the log has, so that a comparison afterwards tells what is lost and what is not late. */
 const settle = (lanes: Lanes, observers: Observers, laneIds: readonly string[]): Promise<unknown> =>
@@ -58,7 +58,7 @@ const settle = (lanes: Lanes, observers: Observers, laneIds: readonly string[]):
 export const expectNothingLost = async (
   lanes: Lanes,
   observers: Observers,
-  seenBefore: readonly BridgeEvent[],
+  seenBefore: readonly EventEnvelope[],
 ): Promise<{ events: number; repeated: number }> => {
   const laneIds = [...new Set(observers.streamed().map(({ laneId }) => laneId))]
   for (const laneId of laneIds) await untilOutcomes(lanes, laneId)
@@ -83,10 +83,10 @@ export const expectNothingLost = async (
 
 const OUTCOMES: ReadonlySet<string> = new Set(['lane.completed', 'lane.failed', 'lane.blocked', 'lane.interrupted'])
 
-const endsOf = (events: readonly BridgeEvent[]): BridgeEvent[] => events.filter(({ type }) => type === 'lane.turn.completed')
+const endsOf = (events: readonly EventEnvelope[]): EventEnvelope[] => events.filter(({ type }) => type === 'lane.turn.completed')
 
 /** How often an end of a turn became a status of its lane. */
-const outcomesOf = (events: readonly BridgeEvent[], end: BridgeEvent): number =>
+const outcomesOf = (events: readonly EventEnvelope[], end: EventEnvelope): number =>
   events.filter(({ type, payload }) => OUTCOMES.has(type) && (payload['cause'] as { seq?: number } | null)?.seq === end.seq).length
 
 /** The status of a lane follows the end of its turn in a moment of its own. */
@@ -100,7 +100,7 @@ const untilOutcomes = (lanes: Lanes, laneId: string): Promise<unknown> =>
   )
 
 /** Every turn that was asked for has exactly one end, and each end became the status of its lane exactly once. */
-const expectEveryTurnEnded = (laneId: string, events: readonly BridgeEvent[]): void => {
+const expectEveryTurnEnded = (laneId: string, events: readonly EventEnvelope[]): void => {
   const asked = events.filter(({ type }) => type === 'lane.turn.requested').map(({ commandId }) => commandId)
   const ends = endsOf(events)
   expect(

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { BridgeEvent } from '@codex-bridge/contracts'
+import type { EventEnvelope } from '@codex-bridge/contracts'
 import type { ProcessName } from '@codex-bridge/local'
 import { seededRandom } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -44,7 +44,7 @@ test('processes killed at any moment of a prompt: each prompt runs at most once 
   const keys: { laneId: string; key: string }[] = []
   const ends: Record<string, number> = {}
   let tries = 0
-  const seen: BridgeEvent[] = []
+  const seen: EventEnvelope[] = []
   for (const [round, victims] of ROUNDS.entries()) {
     const startedAt = performance.now()
     const sending = LANES.map(async (laneId) => {

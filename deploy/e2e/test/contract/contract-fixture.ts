@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { AppServerProcess, resolveCodexBinary } from '@codex-bridge/codex-client'
-import type { BridgeEvent, Lane, LaneStatus } from '@codex-bridge/contracts'
+import type { EventEnvelope, Lane, LaneStatus } from '@codex-bridge/contracts'
 import { type ProcessName, type Replicas, type RunningBridge, type ServiceName, startBridge } from '@codex-bridge/local'
 import {
   type ApiClient,
@@ -136,12 +136,12 @@ export class ContractFixture {
     return await waitFor(look, { timeoutMs: SLOW_MS, intervalMs: 50, describe: `${laneId} to be ${statuses.join(' or ')}` })
   }
 
-  async events(laneId: string, types = '*'): Promise<BridgeEvent[]> {
-    const { body } = await this.http.get<{ events: BridgeEvent[] }>(`/lanes/${laneId}/events?limit=1000&types=${types}`)
+  async events(laneId: string, types = '*'): Promise<EventEnvelope[]> {
+    const { body } = await this.http.get<{ events: EventEnvelope[] }>(`/lanes/${laneId}/events?limit=1000&types=${types}`)
     return body.events
   }
 
-  async untilEvent(laneId: string, type: string, where: (event: BridgeEvent) => boolean = () => true): Promise<BridgeEvent> {
+  async untilEvent(laneId: string, type: string, where: (event: EventEnvelope) => boolean = () => true): Promise<EventEnvelope> {
     const find = async () => (await this.events(laneId, type)).find(where)
     return await waitFor(find, { timeoutMs: SLOW_MS, intervalMs: 50, describe: `${type} on ${laneId}` })
   }

@@ -1,4 +1,13 @@
-import type { Approval, BridgeEvent, CleanupResult, Lane, Session, StartVisibleResult, TurnReceipt, Webhook } from '@codex-bridge/contracts'
+import type {
+  Approval,
+  CleanupResult,
+  EventEnvelope,
+  Lane,
+  Session,
+  StartVisibleResult,
+  TurnReceipt,
+  Webhook,
+} from '@codex-bridge/contracts'
 import { connectSse, startWebhookReceiver, type WebhookReceiver, waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { SLOW_MS } from '../support/bridge-environment.ts'
@@ -57,7 +66,7 @@ describe('health, documents, stream', () => {
   it('GET /events/stream shows lane events live', async () => {
     const client = await connectSse(`${fixture.bridge.baseUrl}/events/stream`)
     await fixture.call('POST', '/lanes', 201, { body: { laneId: 'streamed' } })
-    const frame = await client.waitFor(({ data }) => (data as BridgeEvent | undefined)?.laneId === 'streamed', SLOW_MS)
+    const frame = await client.waitFor(({ data }) => (data as EventEnvelope | undefined)?.laneId === 'streamed', SLOW_MS)
     expect(frame.data).toMatchObject({ type: 'lane.created', laneId: 'streamed', threadId: null, sessionId: null })
     client.close()
     fixture.called.add('GET /events/stream')
@@ -210,7 +219,7 @@ describe('lanes and sessions', () => {
       running: true,
       threadId: begun.thread.id,
     })
-    const { events } = await fixture.call<{ events: BridgeEvent[] }>('GET', '/lanes/{laneId}/events', 200, {
+    const { events } = await fixture.call<{ events: EventEnvelope[] }>('GET', '/lanes/{laneId}/events', 200, {
       path,
       query: { limit: '1000' },
     })

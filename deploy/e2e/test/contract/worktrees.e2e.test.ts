@@ -1,6 +1,14 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Approval, BridgeEvent, CleanupResult, Lane, StartVisibleResult, WatchStatus, WorktreeOutcome } from '@codex-bridge/contracts'
+import type {
+  Approval,
+  CleanupResult,
+  EventEnvelope,
+  Lane,
+  StartVisibleResult,
+  WatchStatus,
+  WorktreeOutcome,
+} from '@codex-bridge/contracts'
 import { type TestRepository, waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { SLOW_MS } from '../support/bridge-environment.ts'
@@ -194,7 +202,7 @@ describe('killed in the middle of making it', () => {
     expect(repository.worktrees()).toEqual([repository.root, fixture.worktree(laneId)])
     expect(existsSync(join(repository.data(laneId), 'locked'))).toBe(false)
   }
-  const typesOf = async (laneId: string) => (await fixture.events(laneId)).map(({ type }: BridgeEvent) => type)
+  const typesOf = async (laneId: string) => (await fixture.events(laneId)).map(({ type }: EventEnvelope) => type)
 
   it('the runner is made up for by its successor, under the same request', async () => {
     const { repository, untilBusy, open } = gated('killed')

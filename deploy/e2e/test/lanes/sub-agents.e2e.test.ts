@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { BridgeEvent, SubAgent, ThreadChild } from '@codex-bridge/contracts'
+import type { EventEnvelope, SubAgent, ThreadChild } from '@codex-bridge/contracts'
 import { waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { SLOW_MS } from '../support/bridge-environment.ts'
@@ -34,16 +34,16 @@ const untilAgent = (laneId: string, wanted: Partial<SubAgent>): Promise<SubAgent
     { timeoutMs: SLOW_MS, intervalMs: 50, describe: `the sub-agent of ${laneId} to show ${JSON.stringify(wanted)}` },
   )
 
-const typesOf = (events: readonly BridgeEvent[], ...types: string[]) => events.filter(({ type }) => types.includes(type))
+const typesOf = (events: readonly EventEnvelope[], ...types: string[]) => events.filter(({ type }) => types.includes(type))
 
 /** The statuses a lane went through. */
-const statusesOf = (events: readonly BridgeEvent[]): unknown[] =>
+const statusesOf = (events: readonly EventEnvelope[]): unknown[] =>
   events.filter(({ payload, type }) => payload['to'] !== undefined && type.startsWith('lane.')).map(({ payload }) => payload['to'])
 
 describe('a sub-agent that works while its parent waits for it', () => {
   let parent: string
   let child: SubAgent
-  let events: BridgeEvent[]
+  let events: EventEnvelope[]
 
   beforeAll(async () => {
     await lanes.start('family')

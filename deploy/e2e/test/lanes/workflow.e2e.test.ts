@@ -1,5 +1,5 @@
 import type { Bus } from '@codex-bridge/bus'
-import type { BridgeEvent, Lane, Session, StartVisibleResult } from '@codex-bridge/contracts'
+import type { EventEnvelope, Lane, Session, StartVisibleResult } from '@codex-bridge/contracts'
 import { connectSse, findAppServers, waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { SLOW_MS } from '../support/bridge-environment.ts'
@@ -30,10 +30,10 @@ const MILESTONES = [
 let fixture: BridgeFixture
 let lanes: Lanes
 let observers: Observers
-let tap: { bus: Bus; events: BridgeEvent[] }
+let tap: { bus: Bus; events: EventEnvelope[] }
 let started: { status: number; body: StartVisibleResult }
 
-const idsOf = (events: readonly BridgeEvent[]): string[] => events.map(({ id }) => id)
+const idsOf = (events: readonly EventEnvelope[]): string[] => events.map(({ id }) => id)
 
 beforeAll(async () => {
   // A real model takes seconds; the words of this one come slowly enough for the answer to show the turn running.
@@ -72,7 +72,7 @@ test('the stream shows the whole life of the turn, each once, in one order with 
   for (const type of MILESTONES.filter((name) => !name.endsWith('.notification'))) {
     expect(events.filter((event) => event.type === type).length, type).toBe(1)
   }
-  for (const frame of observers.sse.events) expect(frame.id).toBe(String((frame.data as BridgeEvent).seq))
+  for (const frame of observers.sse.events) expect(frame.id).toBe(String((frame.data as EventEnvelope).seq))
 })
 
 test('the completion carries what was said, and the usage', async () => {

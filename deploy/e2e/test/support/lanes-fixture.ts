@@ -1,7 +1,7 @@
 import type {
   Approval,
-  BridgeEvent,
   ErrorBody,
+  EventEnvelope,
   Lane,
   LaneStatus,
   Session,
@@ -20,7 +20,7 @@ export type Answer<T> = ApiResponse<T & Partial<ErrorBody>>
 export type EventWish = {
   /** Only events after this sequence. */
   after?: number
-  where?: (event: BridgeEvent) => boolean
+  where?: (event: EventEnvelope) => boolean
   timeoutMs?: number
 }
 
@@ -57,13 +57,13 @@ export class Lanes {
   }
 
   /** Prompts and waits for the end of the turn. */
-  async turn(laneId: string, input: string, timeoutMs = SLOW_MS): Promise<BridgeEvent> {
+  async turn(laneId: string, input: string, timeoutMs = SLOW_MS): Promise<EventEnvelope> {
     const { commandId } = await this.prompt(laneId, input)
     return await this.completion(laneId, commandId, { timeoutMs })
   }
 
   /** The end of the turn that a command asked for. */
-  completion(laneId: string, commandId: string, wish: EventWish = {}): Promise<BridgeEvent> {
+  completion(laneId: string, commandId: string, wish: EventWish = {}): Promise<EventEnvelope> {
     return this.until(laneId, 'lane.turn.completed', { ...wish, where: (event) => event.commandId === commandId })
   }
 
@@ -80,11 +80,11 @@ export class Lanes {
   }
 
   /** Every event of a lane, page by page. */
-  async events(laneId: string, types = '*', after = 0): Promise<BridgeEvent[]> {
-    const events: BridgeEvent[] = []
+  async events(laneId: string, types = '*', after = 0): Promise<EventEnvelope[]> {
+    const events: EventEnvelope[] = []
     for (let cursor: string | null = String(after); cursor !== null; ) {
       const path: string = `/lanes/${laneId}/events?limit=1000&after=${cursor}&types=${types}`
-      const { body }: ApiResponse<{ events: BridgeEvent[]; nextCursor: string | null }> = await this.#read(path)
+      const { body }: ApiResponse<{ events: EventEnvelope[]; nextCursor: string | null }> = await this.#read(path)
       events.push(...body.events)
       cursor = body.nextCursor
     }
@@ -92,7 +92,7 @@ export class Lanes {
   }
 
   /** Waits for an event of a lane. */
-  until(laneId: string, type: string, { after = 0, where = () => true, timeoutMs = SLOW_MS }: EventWish = {}): Promise<BridgeEvent> {
+  until(laneId: string, type: string, { after = 0, where = () => true, timeoutMs = SLOW_MS }: EventWish = {}): Promise<EventEnvelope> {
     let read = after
     const find = async () => {
       const events = await this.events(laneId, '*', read)

@@ -1,5 +1,5 @@
 import { type Bus, connectBus } from '@codex-bridge/bus'
-import type { BridgeEvent, Webhook, WebhookEnvelope } from '@codex-bridge/contracts'
+import type { EventEnvelope, Webhook, WebhookEnvelope } from '@codex-bridge/contracts'
 import { connectSse, type ReceivedRequest, type SseClient, startWebhookReceiver, type WebhookReceiver } from '@codex-bridge/testkit'
 import { expect } from 'vitest'
 import { SLOW_MS } from './bridge-environment.ts'
@@ -26,8 +26,8 @@ export class Observers {
   }
 
   /** Events as the stream gave them; notices about the stream itself are none. */
-  streamed(laneId?: string): BridgeEvent[] {
-    const events = this.sse.events.filter(({ event }) => event === 'message').map(({ data }) => data as BridgeEvent)
+  streamed(laneId?: string): EventEnvelope[] {
+    const events = this.sse.events.filter(({ event }) => event === 'message').map(({ data }) => data as EventEnvelope)
     return laneId === undefined ? events : events.filter((event) => event.laneId === laneId)
   }
 
@@ -59,17 +59,17 @@ export const observe = async (fixture: BridgeFixture): Promise<Observers> => {
 }
 
 /** A NATS subscriber with the observer's login. */
-export const tapBus = async (fixture: BridgeFixture, subject: string): Promise<{ bus: Bus; events: BridgeEvent[] }> => {
+export const tapBus = async (fixture: BridgeFixture, subject: string): Promise<{ bus: Bus; events: EventEnvelope[] }> => {
   const bus = await connectBus({
     url: fixture.bridge.natsUrl,
     role: 'observer',
     instance: 'test',
     ...fixture.bridge.credentials('observer'),
   })
-  const events: BridgeEvent[] = []
+  const events: EventEnvelope[] = []
   bus.nc.subscribe(subject, {
     callback: (error, message) => {
-      if (!error) events.push(message.json<BridgeEvent>())
+      if (!error) events.push(message.json<EventEnvelope>())
     },
   })
   await bus.nc.flush()

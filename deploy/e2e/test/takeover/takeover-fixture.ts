@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { RpcPeer, resolveCodexBinary } from '@codex-bridge/codex-client'
-import type { BridgeEvent, Lane, Session, WatchStatus } from '@codex-bridge/contracts'
+import type { EventEnvelope, Lane, Session, WatchStatus } from '@codex-bridge/contracts'
 import { type RunningBridge, startBridge } from '@codex-bridge/local'
 import {
   type ApiClient,
@@ -41,8 +41,8 @@ export type Takeover = {
   startVisible<T = Body>(body: Body): Promise<ApiResponse<T>>
   lane(laneId: string): Promise<Lane>
   session(laneId: string): Promise<Session>
-  events(laneId: string): Promise<BridgeEvent[]>
-  until(laneId: string, type: string, where?: (event: BridgeEvent) => boolean): Promise<BridgeEvent>
+  events(laneId: string): Promise<EventEnvelope[]>
+  until(laneId: string, type: string, where?: (event: EventEnvelope) => boolean): Promise<EventEnvelope>
   tick(): Promise<WatchStatus>
   dispose(): Promise<void>
 }
@@ -126,7 +126,7 @@ export const startTakeover = async (settings: Record<string, string> = {}): Prom
     startVisible: (body) => http.post('/codex/workflows/start-visible', body),
     lane: (laneId) => read(`/lanes/${laneId}`),
     session: (laneId) => read(`/lanes/${laneId}/session/status`),
-    events: async (laneId) => (await read<{ events: BridgeEvent[] }>(`/lanes/${laneId}/events?limit=1000`)).events,
+    events: async (laneId) => (await read<{ events: EventEnvelope[] }>(`/lanes/${laneId}/events?limit=1000`)).events,
     until: (laneId, type, where = () => true) => {
       const find = async () => (await takeover.events(laneId)).find((event) => event.type === type && where(event))
       return waitFor(find, { timeoutMs: SLOW_MS, intervalMs: 100, describe: `${type} on ${laneId}` })

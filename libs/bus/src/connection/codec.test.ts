@@ -1,7 +1,7 @@
 import type { StoredEvent } from '@codex-bridge/contracts'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodeEvent, decodeJson, decodeText, encodeJson, eventJson } from './codec.ts'
+import { decodeEnvelope, decodeEvent, decodeJson, decodeText, encodeJson, eventJson } from './codec.ts'
 
 const event = (payload: Record<string, unknown>): StoredEvent => ({
   id: 'evt_1',
@@ -32,21 +32,30 @@ describe('eventJson', () => {
   })
 })
 
-describe('decodeEvent', () => {
-  it('reads what was stored', () => {
-    expect(decodeEvent(encodeJson(event({ a: 1 })), 3)).toEqual({ seq: 3, ...event({ a: 1 }) })
+describe('decoding', () => {
+  const created = event({ title: null, repoRoot: null, projectId: null })
+
+  it('reads the envelope of what was stored', () => {
+    expect(decodeEnvelope(encodeJson(created), 3).event).toEqual({ seq: 3, ...created })
+  })
+
+  it('checks payload and state for typed events only', () => {
+    expect(decodeEvent(encodeJson(created), 3).problem).toContain('state of lane.created')
   })
 
   it.each([
     ['no JSON', new TextEncoder().encode('{"id":')],
     ['nothing', new Uint8Array()],
     ['another kind of body', encodeJson({ hello: 'world' })],
-    ['an id of another form', encodeJson({ ...event({}), id: 'x' })],
-    ['a lane id outside the grammar', encodeJson({ ...event({}), laneId: 'a b' })],
+    ['an id of another form', encodeJson({ ...created, id: 'x' })],
+    ['a lane id outside the grammar', encodeJson({ ...created, laneId: 'a b' })],
     ['a list', encodeJson([])],
     ['null', encodeJson(null)],
-  ])('is undefined for %s', (_what, bytes) => {
-    expect(decodeEvent(bytes, 1)).toBeUndefined()
+  ])('returns the problem for %s', (_what, bytes) => {
+    for (const decode of [decodeEnvelope, decodeEvent]) {
+      expect(decode(bytes, 1).event).toBeUndefined()
+      expect(decode(bytes, 1).problem).toMatch(/^not (JSON|an event)/)
+    }
   })
 })
 

@@ -1,8 +1,5 @@
-import { type Aggregate, BridgeError, type BridgeEvent, type StoredEvent } from '@codex-bridge/contracts'
+import { type Aggregate, BridgeError, type Draft, type EventOf, type StateOf } from '@codex-bridge/contracts'
 import { type AppendOptions, ConflictError, type EventLog } from './event-log.ts'
-
-/** An event before it has an id and a time: what deciders return, together with the post-state it leads to. */
-export type Draft<S> = Omit<StoredEvent, 'id' | 'ts' | 'state'> & { state: S }
 
 /** Makes ids and reads the clock, so that everything else stays pure. */
 export type Stamp = () => { id: string; ts: string }
@@ -14,30 +11,31 @@ export type Version<S> = { state: S | undefined; seq: number }
 const MAX_CONTENTION = 20
 
 /**
- * Reads and writes one kind of aggregate whose owner service may have several replicas: load, decide, append, and decide
+ * Reads and writes the aggregates of one kind, whose owner service may have several replicas: load, decide, append, and decide
  * again when another replica was faster.
  */
-export class AggregateStore<S extends object> {
+export class AggregateStore<A extends Aggregate> {
   readonly #log: EventLog
-  readonly #aggregate: Aggregate
+  readonly #aggregate: A
   readonly #stamp: Stamp
 
-  constructor(log: EventLog, aggregate: Aggregate, stamp: Stamp) {
+  constructor(log: EventLog, aggregate: A, stamp: Stamp) {
     this.#log = log
     this.#aggregate = aggregate
     this.#stamp = stamp
   }
 
-  async load(laneId: string): Promise<Version<S>> {
+  async load(laneId: string): Promise<Version<StateOf<A>>> {
     const last = await this.#log.last(laneId, this.#aggregate)
-    return last ? { state: last.state as S, seq: last.seq } : { state: undefined, seq: 0 }
+    return last ? { state: last.state, seq: last.seq } : { state: undefined, seq: 0 }
   }
 
   /** Appends one draft on top of a version that was read. @throws ConflictError */
-  async append(draft: Draft<S>, expect: number, options?: AppendOptions): Promise<BridgeEvent> {
-    const event: StoredEvent = { ...this.#stamp(), ...draft, state: draft.state as Record<string, unknown> }
+  async append(draft: Draft<A>, expect: number, options?: AppendOptions): Promise<EventOf<A>> {
+    const event = { ...this.#stamp(), ...draft }
     const seq = await this.#log.append(this.#aggregate, event, expect, options)
-    return { seq, ...event }
+    // A draft with id, time and sequence is an event of its type; the compiler does not distribute that over the union.
+    return { seq, ...event } as unknown as EventOf<A>
   }
 
   /**
@@ -49,10 +47,10 @@ export class AggregateStore<S extends object> {
    */
   async transact(
     laneId: string,
-    decide: (version: Version<S>) => Draft<S> | undefined,
+    decide: (version: Version<StateOf<A>>) => Draft<A> | undefined,
     options?: AppendOptions,
-    known?: Version<S>,
-  ): Promise<{ event: BridgeEvent | undefined; version: Version<S> }> {
+    known?: Version<StateOf<A>>,
+  ): Promise<{ event: EventOf<A> | undefined; version: Version<StateOf<A>> }> {
     for (let round = 0; round < MAX_CONTENTION; round += 1) {
       const version = round === 0 && known ? known : await this.load(laneId)
       const draft = decide(version)
@@ -72,21 +70,21 @@ export class AggregateStore<S extends object> {
  * One aggregate with a single owner at a time: keeps the state in memory and appends in order. The first conflict means
  * that another owner has taken over; from then on every append throws `fenced`.
  */
-export class OwnedAggregate<S extends object> {
-  readonly #store: AggregateStore<S>
+export class OwnedAggregate<A extends Aggregate> {
+  readonly #store: AggregateStore<A>
   readonly #append: AppendOptions
-  #version: Version<S>
+  #version: Version<StateOf<A>>
   #tail: Promise<unknown> = Promise.resolve()
   #fenced = false
   #waiting = 0
 
-  constructor(store: AggregateStore<S>, version: Version<S>, append: AppendOptions) {
+  constructor(store: AggregateStore<A>, version: Version<StateOf<A>>, append: AppendOptions) {
     this.#store = store
     this.#version = version
     this.#append = append
   }
 
-  get state(): S | undefined {
+  get state(): StateOf<A> | undefined {
     return this.#version.state
   }
 
@@ -108,7 +106,7 @@ export class OwnedAggregate<S extends object> {
    * order they were made. `decide` returns undefined to change nothing.
    * @throws BridgeError `fenced` once another owner has written
    */
-  update(decide: (state: S | undefined) => Draft<S> | undefined): Promise<BridgeEvent | undefined> {
+  update(decide: (state: StateOf<A> | undefined) => Draft<A> | undefined): Promise<EventOf<A> | undefined> {
     this.#waiting += 1
     const run = this.#tail.then(async () => {
       if (this.#fenced) throw new BridgeError('fenced')

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { BridgeError, type BridgeEvent, STREAMS } from '@codex-bridge/contracts'
+import { BridgeError, type EventEnvelope, STREAMS } from '@codex-bridge/contracts'
 import { type Consumer, type ConsumerMessages, DeliverPolicy, type JsMsg, type OrderedConsumerOptions } from 'nats'
 import type { Bus } from '../bus.ts'
-import { decodeEvent } from '../connection/codec.ts'
+import type { Decode } from '../connection/codec.ts'
 
 /**
  * How messages are asked for. Expiry and heartbeat, in milliseconds, bound how late a broken consumer is noticed. A hundred of
@@ -10,9 +10,11 @@ import { decodeEvent } from '../connection/codec.ts'
  */
 const PULL = { expires: 10_000, idle_heartbeat: 2000, max_messages: 100 } as const
 
-export type FollowOptions = {
+export type FollowOptions<E extends EventEnvelope> = {
   /** First sequence wanted. */
   from: number
+  /** `decodeEvent` for typed events, `decodeEnvelope` to match and forward only. */
+  decode: Decode<E>
   /** A subject filter such as `lane.evt.*.approval`; default: every event. */
   filter?: string
   signal: AbortSignal
@@ -24,7 +26,11 @@ export type FollowOptions = {
  * consumer that is made anew from the next sequence whenever it breaks. The handler is awaited; when it throws, the same
  * event is handed over again after a pause, because skipping it would be losing it.
  */
-export const followEvents = async (bus: Bus, options: FollowOptions, handle: (event: BridgeEvent) => Promise<void>): Promise<void> => {
+export const followEvents = async <E extends EventEnvelope>(
+  bus: Bus,
+  options: FollowOptions<E>,
+  handle: (event: E) => Promise<void>,
+): Promise<void> => {
   let next = Math.max(1, options.from)
   while (!options.signal.aborted) {
     let messages: ConsumerMessages | undefined
@@ -79,10 +85,14 @@ const consumerOf = (bus: Bus, options: Partial<OrderedConsumerOptions>): Promise
 /** Nobody waits for this: the server forgets an unused consumer by itself. */
 const forget = (consumer: Consumer): void => void consumer.delete().catch(() => false)
 
-const handOver = async (message: JsMsg, handle: (event: BridgeEvent) => Promise<void>, options: FollowOptions): Promise<void> => {
-  const event = decodeEvent(message.data, message.seq)
+const handOver = async <E extends EventEnvelope>(
+  message: JsMsg,
+  handle: (event: E) => Promise<void>,
+  options: FollowOptions<E>,
+): Promise<void> => {
+  const { event, problem } = options.decode(message.data, message.seq)
   if (!event) {
-    options.observe?.(`message ${message.seq} of ${message.subject} is no event and was passed over`)
+    options.observe?.(`message ${message.seq} of ${message.subject} was skipped: ${problem}`)
     return
   }
   for (let pause = 50; !options.signal.aborted; pause = Math.min(pause * 2, 2000)) {
@@ -159,13 +169,14 @@ export async function* readRange(bus: Bus, range: { from: number; to: number; fi
  * The newest event of every aggregate (or of one kind), which together are the whole present state.
  * @throws when the broker goes away: a part of the state must not pass for the whole
  */
-export const readLatest = async (bus: Bus, filter: string): Promise<BridgeEvent[]> => {
+export const readLatest = async <E extends EventEnvelope>(bus: Bus, filter: string, decode: Decode<E>): Promise<E[]> => {
   const consumer = await consumerOf(bus, { deliver_policy: DeliverPolicy.LastPerSubject, filterSubjects: filter })
-  const latest: BridgeEvent[] = []
+  const latest: E[] = []
   try {
     for await (const message of drain(bus, consumer)) {
-      const event = decodeEvent(message.data, message.seq)
+      const { event, problem } = decode(message.data, message.seq)
       if (event) latest.push(event)
+      else bus.report(`message ${message.seq} of ${message.subject} was skipped: ${problem}`)
     }
   } finally {
     forget(consumer)

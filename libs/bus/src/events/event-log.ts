@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type Aggregate,
   BridgeError,
-  type BridgeEvent,
+  type EventOf,
+  isEventOf,
   MAX_MESSAGE_BYTES,
   STREAMS,
   type StoredEvent,
@@ -10,7 +11,7 @@ import {
 } from '@codex-bridge/contracts'
 import { headers } from 'nats'
 import type { Bus } from '../bus.ts'
-import { decodeEvent, encodeJson } from '../connection/codec.ts'
+import { decodeEnvelope, decodeEvent, encodeJson } from '../connection/codec.ts'
 import { isConflict, isNotFound, isRefusal } from '../connection/nats-errors.ts'
 
 /** Another writer moved the aggregate: reload and decide again, or, for a single owner, stop as fenced. */
@@ -32,6 +33,8 @@ export type AppendOptions = {
   /** Give up after this many milliseconds without a clear answer. Default: 30 000. Infinity waits out any outage. */
   patienceMs?: number
 }
+
+type LastMessage = { seq: number; bytes: Uint8Array }
 
 const RETRY_PAUSE_MS = 100
 
@@ -85,23 +88,23 @@ export class EventLog {
 
   /** After a failed publish: the sequence if it was stored after all, undefined to try again, ConflictError otherwise. */
   async #resolve(subject: string, id: string, expect: number): Promise<number | undefined> {
-    let last: { seq: number; event: BridgeEvent | undefined } | undefined
+    let last: LastMessage | undefined
     try {
       last = await this.#lastRaw(subject)
     } catch {
       return
     }
-    if (last?.event?.id === id) return last.seq
+    if (last && decodeEnvelope(last.bytes, last.seq).event?.id === id) return last.seq
     const actual = last?.seq ?? 0
     if (actual !== expect) throw new ConflictError(subject, expect, actual)
     // A conflict although nothing moved: a clustered server may report one for its own unapplied write. Ask again.
     return
   }
 
-  async #lastRaw(subject: string): Promise<{ seq: number; event: BridgeEvent | undefined } | undefined> {
+  async #lastRaw(subject: string): Promise<LastMessage | undefined> {
     try {
       const message = await this.#bus.jsm.streams.getMessage(STREAMS.events, { last_by_subj: subject })
-      return { seq: message.seq, event: decodeEvent(message.data, message.seq) }
+      return { seq: message.seq, bytes: message.data }
     } catch (error) {
       if (isNotFound(error)) return
       throw error
@@ -110,15 +113,18 @@ export class EventLog {
 
   /**
    * The newest event of an aggregate; its `state` is the aggregate's state.
-   * @throws BridgeError `bus_unavailable`
+   * @throws BridgeError `bus_unavailable`; `internal_error` when it does not fit its schema, because nothing may be built on it
    */
-  async last(laneId: string, aggregate: Aggregate): Promise<BridgeEvent | undefined> {
+  async last<A extends Aggregate>(laneId: string, aggregate: A): Promise<EventOf<A> | undefined> {
     const subject = subjects.event(laneId, aggregate)
     const last = await this.#lastRaw(subject).catch((cause: unknown) => {
       throw new BridgeError('bus_unavailable', 'The event log does not answer', { cause })
     })
-    if (last && !last.event) throw new BridgeError('internal_error', `${subject} ends with a body that is no event`)
-    return last?.event
+    if (!last) return
+    const { event, problem } = decodeEvent(last.bytes, last.seq)
+    if (event && isEventOf(event, aggregate)) return event
+    const cause = new Error(problem ?? `${event?.type} is no event of ${aggregate}`)
+    throw new BridgeError('internal_error', `The last event on ${subject} cannot be read`, { cause })
   }
 
   /** First and last sequence of the stream, and its size. */

@@ -1,5 +1,7 @@
-import { type BridgeEvent, BUCKETS } from '@codex-bridge/contracts'
+import { BUCKETS, type EventEnvelope } from '@codex-bridge/contracts'
+import { type Static, Type } from 'typebox'
 import type { Bus } from '../bus.ts'
+import type { Decode } from '../connection/codec.ts'
 import { JsonBucket } from '../storage/json-bucket.ts'
 import { followEvents } from './event-follower.ts'
 import { EventLog } from './event-log.ts'
@@ -7,13 +9,16 @@ import { EventLog } from './event-log.ts'
 /** How often a moved checkpoint is stored, in milliseconds. Reactions are idempotent, so an old one only costs a re-read. */
 const CHECKPOINT_EVERY_MS = 1000
 
-type Checkpoint = { seq: number }
+/** How far a reaction got. */
+export const Checkpoint = Type.Object({ seq: Type.Integer({ minimum: 0 }) })
+export type Checkpoint = Static<typeof Checkpoint>
 
-export type ReactorOptions = {
+export type ReactorOptions<E extends EventEnvelope> = {
   bus: Bus
   /** Names the checkpoint. */
   name: string
   filter?: string
+  decode: Decode<E>
   signal: AbortSignal
   observe?: (problem: string) => void
 }
@@ -22,8 +27,11 @@ export type ReactorOptions = {
  * Hands every event to a reaction, in order, from where the last run stopped. The reaction is run at least once per event:
  * it must do nothing the second time. One process per name at a time (see runAsLeader).
  */
-export const runReactor = async (options: ReactorOptions, react: (event: BridgeEvent) => Promise<void>): Promise<void> => {
-  const checkpoints = await JsonBucket.open<Checkpoint>(options.bus, BUCKETS.settings)
+export const runReactor = async <E extends EventEnvelope>(
+  options: ReactorOptions<E>,
+  react: (event: E) => Promise<void>,
+): Promise<void> => {
+  const checkpoints = await JsonBucket.open(options.bus, BUCKETS.settings, Checkpoint)
   const key = `checkpoint.${options.name}`
   let done = await resumePoint(options.bus, (await checkpoints.get(key))?.value.seq ?? 0)
   let stored = done
@@ -43,6 +51,7 @@ export const runReactor = async (options: ReactorOptions, react: (event: BridgeE
       options.bus,
       {
         from: done + 1,
+        decode: options.decode,
         signal: options.signal,
         ...(options.filter && { filter: options.filter }),
         ...(options.observe && { observe: options.observe }),
@@ -60,7 +69,7 @@ export const runReactor = async (options: ReactorOptions, react: (event: BridgeE
 
 /** Stored events that a reaction to all of them has not seen, whoever runs it; those of the last second may count as unseen. */
 export const reactorLag = async (bus: Bus, name: string): Promise<number> => {
-  const checkpoints = await JsonBucket.open<Checkpoint>(bus, BUCKETS.settings)
+  const checkpoints = await JsonBucket.open(bus, BUCKETS.settings, Checkpoint)
   const { lastSeq } = await new EventLog(bus).extent()
   return Math.max(0, lastSeq - ((await checkpoints.get(`checkpoint.${name}`))?.value.seq ?? 0))
 }

@@ -1,4 +1,5 @@
-import { BUCKETS } from '@codex-bridge/contracts'
+import { BUCKETS, Nullable } from '@codex-bridge/contracts'
+import { type Static, Type } from 'typebox'
 import type { Bus } from '../bus.ts'
 import { JsonBucket } from '../storage/json-bucket.ts'
 
@@ -10,7 +11,14 @@ const RENEW_EVERY_MS = 5000
  * Who holds a lease. `id` is stable over restarts, `instance` is not; host, pid and start time let a successor prove that
  * the holder is dead instead of waiting out the lease.
  */
-export type LeaseHolder = { id: string; instance: string; host: string; pid: number; startTime: number | null }
+export const LeaseHolder = Type.Object({
+  id: Type.String(),
+  instance: Type.String(),
+  host: Type.String(),
+  pid: Type.Integer(),
+  startTime: Nullable(Type.Integer()),
+})
+export type LeaseHolder = Static<typeof LeaseHolder>
 
 /** `held`: renewed in time. `unsure`: the bus has not confirmed for half a life. `lost`: someone else has it, or it was released. */
 export type LeaseState = 'held' | 'unsure' | 'lost'
@@ -40,7 +48,7 @@ export class LeaseTable {
 
   /** @param isDead proof that a holder's process is gone; must be false whenever that is not certain */
   static async open(bus: Bus, holder: LeaseHolder, isDead: (holder: LeaseHolder) => boolean): Promise<LeaseTable> {
-    return new LeaseTable(bus, await JsonBucket.open<LeaseHolder>(bus, BUCKETS.leases), holder, isDead)
+    return new LeaseTable(bus, await JsonBucket.open(bus, BUCKETS.leases, LeaseHolder), holder, isDead)
   }
 
   /** Who holds a key now. */

@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import { RunningCodex, RunningCodexRequest } from '../codex/running.ts'
 import { ActiveThreads, CodexThreadView, LoadedThreads, ThreadTurn } from '../codex/threads.ts'
 import { WatchStart, WatchStatus } from '../codex/watch.ts'
-import { EventPage } from '../events/events.ts'
+import { EventPage } from '../events/envelope.ts'
 import { LaneId, Nullable } from '../foundation/ids.ts'
 import {
   AttachLane,

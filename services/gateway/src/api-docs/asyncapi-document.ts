@@ -2,8 +2,8 @@ import {
   AGGREGATES,
   Approval,
   ApprovalsState,
-  BridgeEvent,
-  EVENT_TYPES,
+  EVENTS,
+  EventEnvelope,
   LANE_ID_PATTERN,
   LaneState,
   SessionState,
@@ -25,7 +25,7 @@ const messageRef = (channel: string, message: string): Json => ({ $ref: `#/chann
 
 /** A message per event type of an aggregate, all of one envelope; the type stands in the body and in the header. */
 const messagesOf = (aggregate: (typeof AGGREGATES)[number]): Json => {
-  const types = Object.entries(EVENT_TYPES[aggregate])
+  const types = Object.entries(EVENTS[aggregate])
   const message = (type: string, summary: string, typeSchema: Json): Json => ({
     name: type,
     summary,
@@ -39,7 +39,7 @@ const messagesOf = (aggregate: (typeof AGGREGATES)[number]): Json => {
     },
   })
   return {
-    ...Object.fromEntries(types.map(([type, means]) => [type, message(type, means, { const: type })])),
+    ...Object.fromEntries(types.map(([type, { means }]) => [type, message(type, means, { const: type })])),
     ...(aggregate === 'session' && {
       [NOTIFICATION]: message('lane.<method>.notification', 'A notification of the app-server as it came', {
         type: 'string',
@@ -95,7 +95,7 @@ export const buildAsyncApiDocument = (): Json => {
     ),
     components: {
       schemas: {
-        Event: withReferences(BridgeEvent, undefined, true),
+        Event: withReferences(EventEnvelope, undefined, true),
         Approval: withReferences(Approval, undefined, true),
         SubAgent: withReferences(SubAgent, undefined, true),
         Delta: {

@@ -1,4 +1,4 @@
-import { BridgeError, BridgeEvent, EventPattern, LaneId } from '@codex-bridge/contracts'
+import { BridgeError, EventEnvelope, EventPattern, LaneId } from '@codex-bridge/contracts'
 import { Type } from 'typebox'
 import type { GatewayContext } from '../http/gateway-context.ts'
 import { type Route, route } from '../http/route.ts'
@@ -56,7 +56,7 @@ export const eventRoutes = (streams: StreamService): readonly Route[] => [
     headers: Type.Object({
       'Last-Event-ID': Type.Optional({ ...Position, description: 'The same as `since`, which it overrides' }),
     }),
-    replies: { 200: { contentType: 'text/event-stream', schema: BridgeEvent, description: 'The stream. Each `data` is an event.' } },
+    replies: { 200: { contentType: 'text/event-stream', schema: EventEnvelope, description: 'The stream. Each `data` is an event.' } },
     errors: ['too_many_streams', 'bus_unavailable'],
     handle: async ({ query }, ctx) => {
       const { types, laneId: laneIds = [], threadId: threadIds = [], sessionId: sessionIds = [], deltas, since, lastEventId } = query

@@ -1,16 +1,19 @@
-import type { Draft } from '@codex-bridge/bus'
 import {
+  type ApprovalEvent,
   BridgeError,
-  type BridgeEvent,
-  EVENT_TYPES,
+  type Draft,
+  EVENTS,
   guard,
   type LaneCreate,
   LaneState,
   type LaneStatus,
   MAX_MESSAGE_BYTES,
   MAX_PAYLOAD_BYTES,
+  parseEvent,
+  type SessionEvent,
   type SessionState,
 } from '@codex-bridge/contracts'
+import { sampleEvent } from '@codex-bridge/testkit'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { activeTurn, approvalsState, eventOf, laneState, NOW, sessionState } from '../../test/lane-samples.ts'
@@ -36,7 +39,7 @@ const created = (
   if (!draft) throw new Error('nothing was created')
   return draft
 }
-const sizeOf = (draft: Draft<LaneState>) => Buffer.byteLength(JSON.stringify({ id: 'evt_01M828E0000000000000000001', ts: NOW, ...draft }))
+const sizeOf = (draft: Draft<'lane'>) => Buffer.byteLength(JSON.stringify({ id: 'evt_01M828E0000000000000000001', ts: NOW, ...draft }))
 
 describe('create', () => {
   it("makes a lane with the contract's defaults", () => {
@@ -117,7 +120,11 @@ describe('what a session event changes', () => {
   it('names its cause, and the completion carries what was reached', () => {
     const lane = laneState({ status: 'running', acceptanceCriteria: ['it works'] })
     const payload = { turnId: 't1', status: 'completed', verification: 'none', finalMessage: 'done!', usage: { total: 1 } }
-    const draft = decideFromEvent({ state: lane, seq: 1 }, { ...eventOf('lane.turn.completed', 9, payload), turnId: 't1' }, NOW)
+    const draft = decideFromEvent(
+      { state: lane, seq: 1 },
+      { ...eventOf('lane.turn.completed', 9, payload), turnId: 't1' } as SessionEvent,
+      NOW,
+    )
     expect(draft).toMatchObject({
       type: 'lane.completed',
       turnId: 't1',
@@ -176,12 +183,12 @@ describe('what a session event changes', () => {
 // ---- properties ------------------------------------------------------------------------------------------------------
 
 const ALL_TYPES = [
-  ...Object.keys(EVENT_TYPES.lane),
-  ...Object.keys(EVENT_TYPES.session),
-  ...Object.keys(EVENT_TYPES.approval),
+  ...Object.keys(EVENTS.lane),
+  ...Object.keys(EVENTS.session),
+  ...Object.keys(EVENTS.approval),
   'lane.item.completed.notification',
 ]
-const aReason = fc.constantFrom(null, undefined, 'text', {}, { code: 'usage_limit', message: 'm' }, { code: 'crash_loop' }, { code: 7 })
+const aReason = fc.constantFrom(null, undefined, { code: 'usage_limit', message: 'm' }, { code: 'crash_loop', message: 'm' })
 const anyPayload = fc.record(
   {
     status: fc.constantFrom('completed', 'interrupted', 'failed', 'passed', 'odd', null),
@@ -194,6 +201,12 @@ const anyPayload = fc.record(
   },
   { requiredKeys: [] },
 )
+/** The payload over that of a valid event, or that event's own where it would not fit the type: such an event is never decoded. */
+const fittingPayload = (type: string, payload: object): Record<string, unknown> => {
+  const sample = sampleEvent(type)
+  const candidate = { ...sample, payload: { ...sample.payload, ...JSON.parse(JSON.stringify(payload)) } }
+  return parseEvent(candidate, 1).problem ? sample.payload : candidate.payload
+}
 const anyEvent = fc
   .record({
     type: fc.constantFrom(...ALL_TYPES),
@@ -204,18 +217,18 @@ const anyEvent = fc
   })
   .map(({ type, payload, pending, turn, threadId }) => ({
     type,
-    payload: payload as Record<string, unknown>,
+    payload: fittingPayload(type, payload),
     state: type.startsWith('lane.approval.')
       ? approvalsState(pending)
-      : type in EVENT_TYPES.lane
+      : type in EVENTS.lane
         ? laneState()
         : sessionState({ activeTurn: turn ? activeTurn() : null, threadId }),
   }))
 
 /** Folds events as the policy does; sequences leave room for the lane's own events. */
-const fold = (start: LaneState, events: BridgeEvent[]) => {
+const fold = (start: LaneState, events: (SessionEvent | ApprovalEvent)[]) => {
   let state = start
-  const drafts: { draft: Draft<LaneState>; event: BridgeEvent }[] = []
+  const drafts: { draft: Draft<'lane'>; event: SessionEvent | ApprovalEvent }[] = []
   for (const event of events) {
     const draft = decideFromEvent({ state, seq: event.seq }, event, NOW)
     if (!draft) continue

@@ -1,13 +1,16 @@
-import type { Draft, Version } from '@codex-bridge/bus'
+import type { Version } from '@codex-bridge/bus'
 import {
+  type ApprovalEvent,
   BridgeError,
-  type BridgeEvent,
   type CommandRecord,
+  type Draft,
+  type DraftOf,
+  type EventTypeOf,
   type LaneCreate,
-  type LaneEventType,
   type LaneState,
+  type PayloadOf,
   rememberCommand,
-  type SessionState,
+  type SessionEvent,
   type StatusReason,
   type WorktreeOutcome,
   type WorktreePlan,
@@ -28,15 +31,15 @@ const EVIDENCE_BYTES = 16 * 1024
 
 const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value) ?? '')
 
-export type LaneDraft = Draft<LaneState> & { type: LaneEventType }
+export type LaneDraft = Draft<'lane'>
 
-export const draft = (
-  type: LaneEventType,
+export const draft = <T extends EventTypeOf<'lane'>>(
+  type: T,
   state: LaneState,
-  payload: Record<string, unknown>,
+  payload: PayloadOf<T>,
   sessionId: string | null,
   commandId?: string,
-): LaneDraft => ({
+): DraftOf<'lane', T> => ({
   type,
   laneId: state.laneId,
   threadId: state.threadId,
@@ -157,17 +160,14 @@ export const decideDelete = (
  * What a session or approval event changes about its lane.
  * @returns undefined when it changes nothing, was applied before, or belongs to another incarnation
  */
-export const decideFromEvent = (version: Version<LaneState>, event: BridgeEvent, now: string): LaneDraft | undefined => {
+export const decideFromEvent = (version: Version<LaneState>, event: SessionEvent | ApprovalEvent, now: string): LaneDraft | undefined => {
   const lane = version.state
   if (!lane || lane.deleted || event.seq <= lane.appliedSeq) return
-  const about = event.state as { incarnation?: string; threadId?: string | null }
-  if (about.incarnation !== undefined && about.incarnation !== lane.incarnation) return
+  if (event.state.incarnation !== lane.incarnation) return
   // A sub-agent's question only covers what the lane's own turn came to; that is what the event is about.
   const before = lane.resting ?? { status: lane.status, reason: lane.statusReason }
   const after = reduceStatus(before, event)
-  const threadId = event.type.startsWith('lane.session.')
-    ? ((event.state as unknown as SessionState).threadId ?? lane.threadId)
-    : lane.threadId
+  const threadId = (event.type.startsWith('lane.session.') && 'threadId' in event.state && event.state.threadId) || lane.threadId
   // A new turn on a lane that is already running, or a second failure in a row, is news even though the word stays the same.
   if (after === before && threadId === lane.threadId) return
   if (after.status === before.status && after.status === 'running' && threadId === lane.threadId) return
@@ -186,25 +186,32 @@ export const decideFromEvent = (version: Version<LaneState>, event: BridgeEvent,
     appliedSeq: event.seq,
   }
   const type = after === before ? 'lane.updated' : statusEventType(after.status)
-  return {
-    ...draft(type, state, statusPayload(lane, state, event), event.sessionId),
-    ...(event.turnId !== undefined && { turnId: event.turnId }),
-  }
+  const payload = statusPayload(lane, state, event)
+  const { sessionId } = event
+  const news =
+    type === 'lane.completed'
+      ? draft(type, state, { ...payload, ...outcome(event), acceptanceCriteria: state.acceptanceCriteria }, sessionId)
+      : draft(type, state, payload, sessionId)
+  return { ...news, ...(event.turnId !== undefined && { turnId: event.turnId }) }
 }
 
-const statusPayload = (before: LaneState, after: LaneState, event: BridgeEvent): Record<string, unknown> => ({
+const statusPayload = (before: LaneState, after: LaneState, event: SessionEvent | ApprovalEvent): PayloadOf<'lane.status.changed'> => ({
   from: before.status,
   to: after.status,
   reason: after.statusReason,
   cause: { eventId: event.id, seq: event.seq, type: event.type },
   ...(event.turnId !== undefined && { turnId: event.turnId }),
-  ...(after.status === 'done' && {
-    finalMessage: event.payload['finalMessage'] ?? null,
-    usage: event.payload['usage'] ?? null,
-    acceptanceCriteria: after.acceptanceCriteria,
-    verification: event.payload['results'] ?? null,
-  }),
 })
+
+/** What the completion of a lane takes from the event that ended its work. */
+const outcome = (event: SessionEvent | ApprovalEvent): Pick<PayloadOf<'lane.completed'>, 'finalMessage' | 'usage' | 'verification'> => {
+  const ended = event.type === 'lane.turn.completed' || event.type === 'lane.verification.completed'
+  return {
+    finalMessage: ended ? event.payload.finalMessage : null,
+    usage: (event.type === 'lane.turn.completed' && event.payload.usage) || null,
+    verification: (event.type === 'lane.verification.completed' && event.payload.results) || null,
+  }
+}
 
 /** Marks a lane done by hand (`POST /debug/complete`), through the same event as every completion. @throws BridgeError `lane_not_found` */
 export const decideDebugCompletion = (
@@ -228,7 +235,7 @@ export const decideDebugCompletion = (
   }
   const payload = {
     from: lane.status,
-    to: 'done',
+    to: state.status,
     reason: state.statusReason,
     cause: null,
     note,
@@ -263,6 +270,9 @@ export const decideFacts = (
   return draft(type, state, { ...facts, threadId: lane.threadId }, null, command.commandId)
 }
 
+const correctionType = (status: 'idle' | 'blocked' | 'interrupted') =>
+  status === 'idle' ? 'lane.status.changed' : (`lane.${status}` as const)
+
 /** A correction that no session event brought: the bridge itself found the status untrue or could not act. */
 export const decideCorrection = (
   version: Version<LaneState>,
@@ -281,10 +291,6 @@ export const decideCorrection = (
     updatedAt: now,
     appliedSeq: Math.max(lane.appliedSeq, version.seq),
   }
-  return draft(
-    statusEventType(status) as LaneEventType,
-    state,
-    { from: lane.status, to: status, reason: state.statusReason, cause: null },
-    null,
-  )
+  const payload = { from: lane.status, to: status, reason: state.statusReason, cause: null }
+  return draft(correctionType(status), state, payload, null)
 }

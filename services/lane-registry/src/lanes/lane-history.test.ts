@@ -1,12 +1,4 @@
-import {
-  type ApprovalsState,
-  aggregateOf,
-  type BridgeEvent,
-  guard,
-  LaneState,
-  type LaneStatus,
-  type SessionState,
-} from '@codex-bridge/contracts'
+import { type ApprovalsState, type EventOf, guard, isEventOf, LaneState, type LaneStatus, type SessionState } from '@codex-bridge/contracts'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { anyHappening, type Happening } from '../../test/event-samples.ts'
@@ -15,6 +7,8 @@ import { decideWaiting } from '../status/approval-overlay.ts'
 import { LIVE_STATUSES } from '../status/status-reducer.ts'
 import { decideFromEvent, type LaneDraft } from './lane-decider.ts'
 import { laneView } from './lane-view.ts'
+
+type AnyEvent = EventOf<'session' | 'approval'>
 
 /** What the projector has in memory of one lane, and what it said. */
 type Memory = {
@@ -27,11 +21,11 @@ const at = (seq: number): string => new Date(Date.UTC(2026, 0, 1) + seq * 1000).
 const EMPTY: Memory = { lane: laneState(), session: undefined, approvals: undefined }
 
 /** One event as the projector folds it: absorbed unless something newer is known, then what follows from it, one by one. */
-const fold = (memory: Memory, event: BridgeEvent): { memory: Memory; said: LaneDraft[] } => {
-  const { state, seq } = event
+const fold = (memory: Memory, event: AnyEvent): { memory: Memory; said: LaneDraft[] } => {
+  const { seq } = event
   const next = { ...memory }
-  if (aggregateOf(event.type) === 'session' && (next.session?.seq ?? 0) < seq) next.session = { state: state as SessionState, seq }
-  if (aggregateOf(event.type) === 'approval' && (next.approvals?.seq ?? 0) < seq) next.approvals = { state: state as ApprovalsState, seq }
+  if (isEventOf(event, 'session') && (next.session?.seq ?? 0) < seq) next.session = { state: event.state, seq }
+  if (isEventOf(event, 'approval') && (next.approvals?.seq ?? 0) < seq) next.approvals = { state: event.state, seq }
   const said: LaneDraft[] = []
   const answer = (draft: LaneDraft | undefined) => {
     if (!draft) return
@@ -43,7 +37,7 @@ const fold = (memory: Memory, event: BridgeEvent): { memory: Memory; said: LaneD
   return { memory: next, said }
 }
 
-const foldAll = (events: readonly BridgeEvent[], start = EMPTY): { memory: Memory; said: LaneDraft[] } => {
+const foldAll = (events: readonly AnyEvent[], start = EMPTY): { memory: Memory; said: LaneDraft[] } => {
   let memory = start
   const said: LaneDraft[] = []
   for (const event of events) {
@@ -54,7 +48,7 @@ const foldAll = (events: readonly BridgeEvent[], start = EMPTY): { memory: Memor
   return { memory, said }
 }
 
-const stored = (happenings: readonly Happening[]): BridgeEvent[] =>
+const stored = (happenings: readonly Happening[]): AnyEvent[] =>
   happenings.map(({ type, payload, state }, index) =>
     eventOf(type, 10 + index * 3, payload, { ...state, laneId: 'a', incarnation: laneState().incarnation }),
   )

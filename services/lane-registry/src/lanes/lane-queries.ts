@@ -1,17 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Bus, decodeEvent, type EventLog, RawJson, readRange } from '@codex-bridge/bus'
+import { type Bus, decodeEnvelope, type EventLog, RawJson, readRange } from '@codex-bridge/bus'
 import {
-  type ApprovalsState,
   BridgeError,
-  type BridgeEvent,
+  type EventEnvelope,
+  type EventPage,
   type Lane,
-  type LaneState,
   MAX_MESSAGE_BYTES,
   matchesAnyPattern,
   type Registry,
   type RequestOf,
   type Session,
-  type SessionState,
   subjects,
 } from '@codex-bridge/contracts'
 import type { SnapshotStore } from '@codex-bridge/store'
@@ -77,10 +75,10 @@ export class LaneQueries {
    * readable until they are purged.
    * @throws BridgeError `lane_not_found`
    */
-  async events(query: RequestOf<typeof Registry.laneEvents>): Promise<{ events: BridgeEvent[]; nextCursor: string | null }> {
+  async events(query: RequestOf<typeof Registry.laneEvents>): Promise<EventPage> {
     const [{ lastSeq }, last] = await Promise.all([this.#log.extent(), this.#log.last(query.laneId, 'lane')])
     if (!last) throw new BridgeError('lane_not_found', `No lane ${query.laneId}`)
-    const events: BridgeEvent[] = []
+    const events: EventEnvelope[] = []
     let bytes = 0
     const range = { from: query.after + 1, to: lastSeq, filter: subjects.laneEvents(query.laneId) }
     for await (const raw of readRange(this.#bus, range)) {
@@ -88,7 +86,7 @@ export class LaneQueries {
       bytes += raw.bytes.length
       const full = events.length === query.limit || (events.length > 0 && bytes > EVENTS_PAGE_BYTES)
       if (full) return { events, nextCursor: String(events.at(-1)?.seq ?? query.after) }
-      const event = decodeEvent(raw.bytes, raw.seq)
+      const { event } = decodeEnvelope(raw.bytes, raw.seq)
       if (event) events.push(event)
     }
     return { events, nextCursor: null }
@@ -101,12 +99,12 @@ export class LaneQueries {
       this.#log.last(laneId, 'session'),
       this.#log.last(laneId, 'approval'),
     ])
-    const state = lane?.state as LaneState | undefined
+    const state = lane?.state
     if (!lane || !state || state.deleted) throw new BridgeError('lane_not_found', `No lane ${laneId}`)
     return {
       lane: state,
-      session: session?.state as SessionState | undefined,
-      approvals: approvals?.state as ApprovalsState | undefined,
+      session: session?.state,
+      approvals: approvals?.state,
       seq: Math.max(lane.seq, session?.seq ?? 0, approvals?.seq ?? 0),
     }
   }

@@ -43,7 +43,7 @@ const now = (): string => new Date().toISOString()
 
 /** The commands of lanes and what they do to sessions. Every one may be repeated with its command id. */
 export class LaneService {
-  readonly #lanes: AggregateStore<LaneState>
+  readonly #lanes: AggregateStore<'lane'>
   readonly #reader: LaneQueries
   readonly #projector: LaneProjector
   readonly #sessions: SessionClient
@@ -53,7 +53,7 @@ export class LaneService {
   readonly #starting = new Map<string, Promise<SessionReply>>()
 
   constructor(log: EventLog, reader: LaneQueries, projector: LaneProjector, sessions: SessionClient, logger: Logger) {
-    this.#lanes = new AggregateStore<LaneState>(log, 'lane', stampEvent)
+    this.#lanes = new AggregateStore(log, 'lane', stampEvent)
     this.#reader = reader
     this.#projector = projector
     this.#sessions = sessions

@@ -14,12 +14,12 @@ const now = (): string => new Date().toISOString()
  * runner's work may be repeated, so whoever dies in between is made up for by the next command that comes.
  */
 export class LaneWorktrees {
-  readonly #lanes: AggregateStore<LaneState>
+  readonly #lanes: AggregateStore<'lane'>
   readonly #projector: LaneProjector
   readonly #sessions: SessionClient
 
   constructor(log: EventLog, projector: LaneProjector, sessions: SessionClient) {
-    this.#lanes = new AggregateStore<LaneState>(log, 'lane', stampEvent)
+    this.#lanes = new AggregateStore(log, 'lane', stampEvent)
     this.#projector = projector
     this.#sessions = sessions
   }

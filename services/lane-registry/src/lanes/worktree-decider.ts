@@ -1,8 +1,8 @@
-import type { Draft, Version } from '@codex-bridge/bus'
+import type { Version } from '@codex-bridge/bus'
 import {
   BridgeError,
+  type Draft,
   type LaneCreate,
-  type LaneEventType,
   type LaneState,
   type LaneWorktree,
   type StartVisible,
@@ -56,7 +56,7 @@ export const decideWorktree = (
   incarnation: string,
   change: { from: LaneWorktree['state']; to: 'ready' | 'removing' },
   now: string,
-): (Draft<LaneState> & { type: LaneEventType }) | undefined => {
+): Draft<'lane'> | undefined => {
   const lane = version.state
   if (!lane?.worktree || lane.deleted || lane.incarnation !== incarnation || lane.worktree.state !== change.from) return
   const worktree: LaneWorktree = { ...lane.worktree, state: change.to }

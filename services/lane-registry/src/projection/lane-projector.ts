@@ -1,14 +1,16 @@
-import { AggregateStore, type Bus, type EventLog, followEvents, JsonBucket, readLatest, resumePoint, type Version } from '@codex-bridge/bus'
 import {
-  type Aggregate,
-  type ApprovalsState,
-  aggregateOf,
-  type BridgeEvent,
-  BUCKETS,
-  type LaneState,
-  type SessionState,
-  subjects,
-} from '@codex-bridge/contracts'
+  AggregateStore,
+  type Bus,
+  Checkpoint,
+  decodeEvent,
+  type EventLog,
+  followEvents,
+  JsonBucket,
+  readLatest,
+  resumePoint,
+  type Version,
+} from '@codex-bridge/bus'
+import { type Aggregate, type BridgeEvent, BUCKETS, isEventOf, type LaneState, type StateOf, subjects } from '@codex-bridge/contracts'
 import { type Logger, stampEvent } from '@codex-bridge/service-kit'
 import type { SnapshotStore } from '@codex-bridge/store'
 import { decideFromEvent, type LaneDraft } from '../lanes/lane-decider.ts'
@@ -28,7 +30,12 @@ const CHECKPOINT_KEY = 'checkpoint.lane-registry'
 export type ProjectedLane = LaneAggregates & { sessionAt: string | undefined }
 
 type Waiter = { seq: number; resolve: () => void }
-type Entry = Partial<Record<Aggregate, { state: unknown; seq: number; ts: string }>>
+type Known<S> = { state: S; seq: number; ts: string }
+type Entry = { [A in Aggregate]?: Known<StateOf<A>> | undefined }
+
+/** What is known after an event: the first events after a rebuild are older than it. */
+const newer = <S>(known: Known<S> | undefined, { state, seq, ts }: Known<S>): Known<S> =>
+  known && known.seq >= seq ? known : { state, seq, ts }
 
 /**
  * Folds the event log, in order, into the present state of every lane, and keeps Redis equal to it. On the way it is the
@@ -41,7 +48,7 @@ type Entry = Partial<Record<Aggregate, { state: unknown; seq: number; ts: string
 export class LaneProjector {
   readonly #bus: Bus
   readonly #log: EventLog
-  readonly #lanes: AggregateStore<LaneState>
+  readonly #lanes: AggregateStore<'lane'>
   readonly #store: SnapshotStore
   readonly #logger: Logger
   readonly #entries = new Map<string, Entry>()
@@ -60,7 +67,7 @@ export class LaneProjector {
   constructor(bus: Bus, log: EventLog, store: SnapshotStore, logger: Logger) {
     this.#bus = bus
     this.#log = log
-    this.#lanes = new AggregateStore<LaneState>(log, 'lane', stampEvent)
+    this.#lanes = new AggregateStore(log, 'lane', stampEvent)
     this.#store = store
     this.#logger = logger
   }
@@ -88,13 +95,13 @@ export class LaneProjector {
   /** A lane's aggregates, undefined where there is none or it was deleted. */
   get(laneId: string): ProjectedLane | undefined {
     const entry = this.#entries.get(laneId)
-    const lane = entry?.lane?.state as LaneState | undefined
+    const lane = entry?.lane?.state
     if (!entry || !lane || lane.deleted) return
     return {
       lane,
-      session: entry.session?.state as SessionState | undefined,
-      approvals: entry.approval?.state as ApprovalsState | undefined,
-      seq: Math.max(...Object.values(entry).map(({ seq }) => seq)),
+      session: entry.session?.state,
+      approvals: entry.approval?.state,
+      seq: Math.max(...Object.values(entry).map((known) => known?.seq ?? 0)),
       sessionAt: entry.session?.ts,
     }
   }
@@ -123,7 +130,7 @@ export class LaneProjector {
 
   /** Rebuilds, then folds until the signal fires. Run it as leader. */
   async run(signal: AbortSignal): Promise<void> {
-    const checkpoints = await JsonBucket.open<{ seq: number }>(this.#bus, BUCKETS.settings)
+    const checkpoints = await JsonBucket.open(this.#bus, BUCKETS.settings, Checkpoint)
     let stored = await resumePoint(this.#bus, (await checkpoints.get(CHECKPOINT_KEY))?.value.seq ?? 0)
     await this.#rebuild()
     this.#processed = stored
@@ -142,7 +149,7 @@ export class LaneProjector {
     const timer = setInterval(guardedUpkeep, UPKEEP_EVERY_MS)
     try {
       const observe = (problem: string) => this.#logger.warn({ problem }, 'projector')
-      await followEvents(this.#bus, { from: stored + 1, signal, observe }, (event) => this.#fold(event))
+      await followEvents(this.#bus, { from: stored + 1, signal, observe, decode: decodeEvent }, (event) => this.#fold(event))
     } finally {
       clearInterval(timer)
       this.#leading = false
@@ -152,7 +159,7 @@ export class LaneProjector {
 
   async #rebuild(): Promise<void> {
     this.#entries.clear()
-    for (const event of await readLatest(this.#bus, subjects.allEvents)) this.#absorb(event)
+    for (const event of await readLatest(this.#bus, subjects.allEvents, decodeEvent)) this.#absorb(event)
     this.#copyBroken = true
     this.#logger.info({ lanes: this.#entries.size }, 'projection rebuilt from the log')
   }
@@ -167,7 +174,7 @@ export class LaneProjector {
 
   /** The lane events that follow from a session or approval event, each stored and absorbed before the next is looked for. */
   async #derive(event: BridgeEvent): Promise<void> {
-    if (aggregateOf(event.type) === 'lane') return
+    if (!isEventOf(event, 'session') && !isEventOf(event, 'approval')) return
     const now = new Date().toISOString()
     await this.#answer(event, (version) => decideFromEvent(version, event, now))
     await this.#answer(event, (version, around) => decideWaiting(version, around, event, now))
@@ -184,12 +191,13 @@ export class LaneProjector {
     this.#copy(derived.laneId, event.seq)
   }
 
-  /** Takes over an event's state unless a newer one is known: the first events after a rebuild are older than it. */
+  /** Takes over an event's state unless a newer one is known. */
   #absorb(event: BridgeEvent): void {
-    const aggregate = aggregateOf(event.type)
     const entry = this.#entries.get(event.laneId) ?? {}
-    if ((entry[aggregate]?.seq ?? 0) >= event.seq) return
-    entry[aggregate] = { state: event.state, seq: event.seq, ts: event.ts }
+    if (isEventOf(event, 'lane')) entry.lane = newer(entry.lane, event)
+    else if (isEventOf(event, 'session')) entry.session = newer(entry.session, event)
+    else if (isEventOf(event, 'approval')) entry.approval = newer(entry.approval, event)
+    else return
     this.#entries.set(event.laneId, entry)
   }
 
@@ -228,7 +236,7 @@ export class LaneProjector {
    * were stored ahead of it are folded, and what they change would not be written over it.
    */
   #versionOf(laneId: string): number {
-    return Object.values(this.#entries.get(laneId) ?? {}).reduce((sum, { seq }) => sum + seq, 0)
+    return Object.values(this.#entries.get(laneId) ?? {}).reduce((sum, known) => sum + (known?.seq ?? 0), 0)
   }
 
   async #write(laneId: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { EVENT_TYPES, LANE_STATUSES, type LaneStatus } from '@codex-bridge/contracts'
+import { EVENTS, LANE_STATUSES, type LaneStatus } from '@codex-bridge/contracts'
 import { describe, expect, it } from 'vitest'
 import { activeTurn, approvalsState, eventOf, sessionState } from '../../test/lane-samples.ts'
 import { LIVE_STATUSES, reduceStatus, type Status, statusEventType } from './status-reducer.ts'
@@ -184,7 +184,7 @@ const CASES: Case[] = [
   { type: 'lane.approval.delivered', what: '', state: approvalsState(0), to: UNCHANGED },
   { type: 'lane.turn.completed.notification', what: '', payload: { method: 'turn/completed' }, to: UNCHANGED },
   { type: 'lane.something.new', what: '', to: UNCHANGED },
-  ...Object.keys(EVENT_TYPES.lane).map((type): Case => ({ type, what: 'of the lane itself', to: UNCHANGED })),
+  ...Object.keys(EVENTS.lane).map((type): Case => ({ type, what: 'of the lane itself', to: UNCHANGED })),
 ]
 
 const NEEDS_REASON: ReadonlySet<LaneStatus> = new Set(['needs_approval', 'failed', 'blocked', 'interrupted'])
@@ -194,7 +194,7 @@ describe('every status and every event', () => {
   it('the table covers every type of the catalogue', () => {
     const types = new Set(CASES.map(({ type }) => type))
     for (const aggregate of ['lane', 'session', 'approval'] as const) {
-      for (const type of Object.keys(EVENT_TYPES[aggregate])) expect(types, type).toContain(type)
+      for (const type of Object.keys(EVENTS[aggregate])) expect(types, type).toContain(type)
     }
   })
 

@@ -1,4 +1,4 @@
-import type { ApprovalsState, BridgeEvent, LaneStatus, SessionState, StatusReason } from '@codex-bridge/contracts'
+import type { BridgeEvent, LaneStatus, PayloadOf, SessionState, StatusReason } from '@codex-bridge/contracts'
 
 export type Status = { status: LaneStatus; reason: StatusReason | null }
 
@@ -37,50 +37,40 @@ const because = (code: string, message: string, details?: unknown): StatusReason
 
 /**
  * What a session or approval event makes of a lane's status. Pure and total: an event that says nothing about the status
- * returns the current one unchanged (the same object). The table in design §5 is its specification.
+ * returns the current one unchanged (the same object). A type that is not listed does not matter to the status.
  */
 export const reduceStatus = (current: Status, event: BridgeEvent): Status => {
-  const { payload } = event
   switch (event.type) {
     case 'lane.session.claimed':
-      return payload['purpose'] === 'recover' || current.status === 'starting' ? current : to('starting')
+      return event.payload.purpose === 'recover' || current.status === 'starting' ? current : to('starting')
     case 'lane.session.started':
       return to('running')
     case 'lane.session.recovered':
       return recovered(current)
     case 'lane.session.stopped':
-      return stopped(current, event)
+      return stopped(current, event.payload)
     case 'lane.session.lost':
-      return lost(current, event.state as unknown as SessionState)
+      return lost(current, event.state)
     case 'lane.session.hibernated':
       return LIVE_STATUSES.has(current.status) ? to('idle', because('hibernated', 'The idle session was put to sleep')) : current
     case 'lane.turn.requested':
       return to('running')
     case 'lane.turn.started':
       // A turn that Codex began by itself; one that was asked for has been announced by its request.
-      return payload['origin'] === 'codex' && current.status !== 'running' ? to('running') : current
+      return event.payload.origin === 'codex' && current.status !== 'running' ? to('running') : current
     case 'lane.turn.completed':
-      return turnCompleted(event)
+      return turnCompleted(event.payload)
     case 'lane.verification.completed':
-      return verified(payload)
+      return verified(event.payload)
     case 'lane.approval.requested':
-      return current.status === 'running'
-        ? to('needs_approval', because('approval', String(payload['reason'] ?? 'A person has to decide')))
-        : current
+      return current.status === 'running' ? to('needs_approval', because('approval', event.payload.reason)) : current
     case 'lane.approval.resolved':
     case 'lane.approval.expired':
     case 'lane.approval.orphaned':
-      return current.status === 'needs_approval' && (event.state as unknown as ApprovalsState).pending.length === 0
-        ? to('running')
-        : current
+      return current.status === 'needs_approval' && event.state.pending.length === 0 ? to('running') : current
     default:
       return current
   }
-}
-
-const reasonOf = (value: unknown): StatusReason | undefined => {
-  const reason = value as Partial<StatusReason> | null | undefined
-  return typeof reason?.code === 'string' ? because(reason.code, String(reason.message ?? reason.code), reason.details) : undefined
 }
 
 const recovered = (current: Status): Status => {
@@ -88,9 +78,8 @@ const recovered = (current: Status): Status => {
   return current.status === 'idle' || current.status === 'starting' || isOver ? to('running') : current
 }
 
-const stopped = (current: Status, event: BridgeEvent): Status => {
-  const reason = reasonOf(event.payload['reason'])
-  if (event.payload['cause'] === 'start_failed') {
+const stopped = (current: Status, { cause, reason }: PayloadOf<'lane.session.stopped'>): Status => {
+  if (cause === 'start_failed') {
     const why = reason ?? because('start_failed', 'The session could not start')
     return to(BLOCKING_CODES.has(why.code) ? 'blocked' : 'failed', why)
   }
@@ -105,19 +94,16 @@ const lost = (current: Status, session: SessionState): Status => {
   return current.status === 'verifying' ? to('interrupted', reason) : to('idle', reason)
 }
 
-const turnCompleted = (event: BridgeEvent): Status => {
-  const { status, cause, error, verification } = event.payload
-  const reason = reasonOf(error) ?? (typeof cause === 'string' ? because(cause, `The turn ended: ${cause}`) : null)
+const turnCompleted = ({ status, cause, error, verification }: PayloadOf<'lane.turn.completed'>): Status => {
+  const reason = error ?? (cause === null ? null : because(cause, `The turn ended: ${cause}`))
   if (status === 'completed') return to(verification === 'pending' ? 'verifying' : 'done')
   if (status === 'interrupted') return to('interrupted', reason ?? because('interrupted', 'The turn was interrupted'))
   return to(reason && BLOCKING_CODES.has(reason.code) ? 'blocked' : 'failed', reason ?? because('turn_failed', 'The turn failed'))
 }
 
-const verified = (payload: Record<string, unknown>): Status => {
-  if (payload['status'] === 'passed') return to('done')
-  const details = payload['results']
-  if (payload['status'] === 'interrupted')
-    return to('interrupted', because('verification_interrupted', 'The verification was interrupted', details))
+const verified = ({ status, results: details }: PayloadOf<'lane.verification.completed'>): Status => {
+  if (status === 'passed') return to('done')
+  if (status === 'interrupted') return to('interrupted', because('verification_interrupted', 'The verification was interrupted', details))
   return to('failed', because('verification_failed', 'A verification command failed', details))
 }
 

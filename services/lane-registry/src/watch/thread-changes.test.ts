@@ -1,4 +1,4 @@
-import { guard, LaneState, type SessionState, type ThreadSeen } from '@codex-bridge/contracts'
+import { type Draft, guard, LaneState, type SessionState, type ThreadSeen } from '@codex-bridge/contracts'
 import { describe, expect, it } from 'vitest'
 import { laneState } from '../../test/lane-samples.ts'
 import { seenOf, type ThreadFacts, UNTOUCHED } from '../threads/thread-snapshot.ts'
@@ -32,8 +32,9 @@ const sighting = (more: Partial<ThreadObservation> = {}): ThreadObservation => (
 const seen = (more: Partial<ThreadSeen> = {}): ThreadSeen => ({ ...seenOf(facts(), null), ...more })
 const writer = { pid: 7, surface: 'cli' as const, since: null }
 
+const decidedChanges = (draft: Draft<'lane'> | undefined) => (draft?.type === 'lane.thread.updated' ? draft.payload.changes : undefined)
 const changesOf = (before: LaneState, look: ThreadObservation): unknown =>
-  decideObservation({ state: before, seq: 1 }, look, NOW)?.payload['changes']
+  decidedChanges(decideObservation({ state: before, seq: 1 }, look, NOW))
 
 describe('decideObservation', () => {
   it('says nothing while nothing changed, nor of a thread seen for the first time as it should be', () => {

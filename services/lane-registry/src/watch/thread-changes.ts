@@ -1,5 +1,5 @@
-import type { Draft, Version } from '@codex-bridge/bus'
-import type { LaneEventType, LaneState, SessionState, ThreadChange, ThreadSeen, ThreadWriter } from '@codex-bridge/contracts'
+import type { Version } from '@codex-bridge/bus'
+import type { Draft, LaneState, SessionState, ThreadChange, ThreadSeen, ThreadWriter } from '@codex-bridge/contracts'
 import { isLive, type LaneAggregates } from '../lanes/lane-view.ts'
 import { seenOf, type ThreadFacts, UNTOUCHED } from '../threads/thread-snapshot.ts'
 
@@ -29,11 +29,7 @@ export const isWatched = (aggregates: LaneAggregates): boolean => {
  * What a look at the thread has to say about its lane.
  * @returns undefined when nothing changed since it was seen last
  */
-export const decideObservation = (
-  version: Version<LaneState>,
-  sighting: ThreadObservation,
-  now: string,
-): (Draft<LaneState> & { type: LaneEventType }) | undefined => {
+export const decideObservation = (version: Version<LaneState>, sighting: ThreadObservation, now: string): Draft<'lane'> | undefined => {
   const lane = version.state
   if (!lane || lane.deleted) return
   const before = lane.thread ?? null

@@ -3,13 +3,13 @@ import {
   BridgeError,
   BUCKETS,
   DEFAULT_WATCH_INTERVAL_SEC,
-  type LaneState,
   type ThreadChange,
   type WatchFinding,
   type WatchStart,
   type WatchStatus,
 } from '@codex-bridge/contracts'
 import { type Logger, stampEvent } from '@codex-bridge/service-kit'
+import { type Static, Type } from 'typebox'
 import type { LaneAggregates } from '../lanes/lane-view.ts'
 import type { LaneProjector, ProjectedLane } from '../projection/lane-projector.ts'
 import type { ThreadService } from '../threads/thread-service.ts'
@@ -40,7 +40,8 @@ const POLL_MS = 50
 /** Codes that say that reading on is pointless for now. */
 const HOPELESS: ReadonlySet<string> = new Set(['no_runner', 'codex_unavailable', 'codex_timeout', 'command_timeout', 'bus_unavailable'])
 
-type Settings = { enabled: boolean; intervalSec: number }
+const Settings = Type.Object({ enabled: Type.Boolean(), intervalSec: Type.Integer() })
+type Settings = Static<typeof Settings>
 type TickError = WatchStatus['errors'][number]
 type Round = { found: WatchFinding[]; errors: TickError[]; hostView: HostView; missing: ReadonlySet<string> | undefined }
 
@@ -50,7 +51,7 @@ type Round = { found: WatchFinding[]; errors: TickError[]; hostView: HostView; m
  */
 export class ThreadWatcher {
   readonly #options: WatcherOptions
-  readonly #lanes: AggregateStore<LaneState>
+  readonly #lanes: AggregateStore<'lane'>
   #settings: Settings
   #bucket: Promise<JsonBucket<Settings>> | undefined
   #watching = false
@@ -69,7 +70,7 @@ export class ThreadWatcher {
 
   constructor(options: WatcherOptions) {
     this.#options = options
-    this.#lanes = new AggregateStore<LaneState>(options.log, 'lane', stampEvent)
+    this.#lanes = new AggregateStore(options.log, 'lane', stampEvent)
     const { defaultIntervalSec } = options
     this.#settings = { enabled: defaultIntervalSec > 0, intervalSec: defaultIntervalSec || DEFAULT_WATCH_INTERVAL_SEC }
   }
@@ -126,7 +127,7 @@ export class ThreadWatcher {
   }
 
   #settingsBucket(): Promise<JsonBucket<Settings>> {
-    this.#bucket ??= JsonBucket.open<Settings>(this.#options.bus, BUCKETS.settings).catch((error: unknown) => {
+    this.#bucket ??= JsonBucket.open(this.#options.bus, BUCKETS.settings, Settings).catch((error: unknown) => {
       this.#bucket = undefined
       throw error
     })
@@ -212,7 +213,7 @@ export class ThreadWatcher {
     }
     const at = new Date().toISOString()
     const { event } = await this.#lanes.transact(lane.laneId, (version) => decideObservation(version, sighting, at))
-    return event?.payload['changes'] as ThreadChange[] | undefined
+    return event?.type === 'lane.thread.updated' ? event.payload.changes : undefined
   }
 }
 

@@ -1,5 +1,5 @@
 import { type JsonObject, RPC_METHOD_NOT_FOUND } from '@codex-bridge/codex-client'
-import { type Approval, notificationEventType } from '@codex-bridge/contracts'
+import type { Approval } from '@codex-bridge/contracts'
 import { newId } from '@codex-bridge/service-kit'
 import type { SessionContext } from '../sessions/session-context.ts'
 import { forwarded, requestAnswered, requestClosed, requestRaised } from '../sessions/session-decider.ts'
@@ -12,7 +12,7 @@ export const raiseRequest = (context: SessionContext, requestId: number | string
   const translated = translateRequest(method, params, (itemId) => turn.items.get(itemId)?.item)
   if (!translated) {
     server.peer.respondError(requestId, { code: RPC_METHOD_NOT_FOUND, message: `codex-bridge does not handle ${method}` })
-    store.appendLater((state) => forwarded(state, notificationEventType(method), method, { ...params, answered: 'not supported' }))
+    store.appendLater((state) => forwarded(state, method, { ...params, answered: 'not supported' }))
     return
   }
   const approvalId = newId('apr')

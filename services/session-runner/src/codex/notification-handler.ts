@@ -1,5 +1,5 @@
 import { type CodexNotification, type JsonObject, notificationKind, readNotification, type ThreadItem } from '@codex-bridge/codex-client'
-import { notificationEventType, type SessionState } from '@codex-bridge/contracts'
+import type { SessionState } from '@codex-bridge/contracts'
 import { closeRequestsOfTurn, closeResolvedRequest, forgetRequest } from '../approvals/server-requests.ts'
 import type { SessionContext } from '../sessions/session-context.ts'
 import { forwarded, type TurnEnd, turnAppeared, turnCompleted, turnStarted, usageUpdated } from '../sessions/session-decider.ts'
@@ -37,9 +37,7 @@ export const handleNotification = (context: SessionContext, method: string, para
     return
   }
   if (notification) recordCanonical(context, notification)
-  store[LOW_PRIORITY.has(method) ? 'appendLowPriority' : 'appendLater']((state) =>
-    forwarded(state, notificationEventType(method), method, params),
-  )
+  store[LOW_PRIORITY.has(method) ? 'appendLowPriority' : 'appendLater']((state) => forwarded(state, method, params))
   if (notification) applyAfterwards(context, notification)
 }
 

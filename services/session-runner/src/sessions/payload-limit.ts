@@ -11,7 +11,7 @@ export const shortened = (text: string): string => (text.length > KEPT_CHARS ? `
  * Cuts a payload that is over the limit. Short fields stay, because consumers decide by them (the status of a turn, the id of an
  * approval). The rest is shown by its beginning, with the path under which the whole can be fetched.
  */
-export const bounded = (payload: Record<string, unknown>, threadId: string | null, limit = MAX_PAYLOAD_BYTES): Record<string, unknown> => {
+export const bounded = <P extends object>(payload: P, threadId: string | null, limit = MAX_PAYLOAD_BYTES): P => {
   const text = JSON.stringify(payload)
   const bytes = Buffer.byteLength(text)
   if (bytes <= limit) return payload
@@ -29,5 +29,6 @@ export const bounded = (payload: Record<string, unknown>, threadId: string | nul
     originalBytes: bytes,
     preview: text.slice(0, limit / 4),
     ...(threadId !== null && { fetch: `/codex/threads/${threadId}` }),
-  }
+    // Only texts and large objects are lost, and the schemas of payloads have every large object optional.
+  } as P
 }

@@ -20,6 +20,8 @@ const isState = guard(SessionState)
 const isEvent = guard(StoredEvent)
 const stored = (draft: Draft) => ({ id: 'evt_01M828E0000000000000000001', ts: NOW, ...draft })
 
+const payloadOf = (draft: decide.SessionDraft): Record<string, unknown> => draft.payload
+
 describe('the events of a session', () => {
   it('are valid from claim to the end of a turn, and carry the state they lead to', () => {
     const drafts: Draft[] = []
@@ -98,7 +100,7 @@ describe('a turn', () => {
   it('is verified only if it completed and there is something to verify', () => {
     const verifyOf = (end: Partial<decide.TurnEnd>) => {
       const draft = decide.turnCompleted(promptedSession(), turnEnd(end))
-      return [draft.payload['verification'], draft.state.verifying !== null]
+      return [payloadOf(draft)['verification'], draft.state.verifying !== null]
     }
     expect(verifyOf({ verify: true })).toEqual(['pending', true])
     expect(verifyOf({ verify: false })).toEqual(['none', false])

@@ -1,23 +1,32 @@
-import type { Draft } from '@codex-bridge/bus'
 import {
   type CommandRecord,
+  type CommandResult,
+  type Draft,
+  type DraftOf,
+  type EventTypeOf,
   MAX_PAYLOAD_BYTES,
+  notificationEventType,
   type OpenRequest,
+  type PayloadOf,
   type ProcessIdentity,
   rememberCommand,
-  type SessionEventType,
   type SessionState,
   type StatusReason,
   type TurnStatus,
 } from '@codex-bridge/contracts'
 import { bounded, shortened } from './payload-limit.ts'
 
-export type SessionDraft = Draft<SessionState> & { type: SessionEventType }
+export type SessionDraft = Draft<'session'>
 
 type Extra = { turnId?: string | null; threadId?: string; commandId?: string }
 
 /** Creates every session event. Its envelope follows from the state it leads to. */
-export const draft = (type: SessionEventType, state: SessionState, payload: Record<string, unknown>, extra: Extra = {}): SessionDraft => ({
+export const draft = <T extends EventTypeOf<'session'>>(
+  type: T,
+  state: SessionState,
+  payload: PayloadOf<T>,
+  extra: Extra = {},
+): DraftOf<'session', T> => ({
   type,
   laneId: state.laneId,
   threadId: extra.threadId ?? state.threadId,
@@ -169,7 +178,7 @@ export const turnSteered = (state: SessionState, input: string, record: CommandR
   )
 }
 
-export const turnStalled = (state: SessionState, payload: Record<string, unknown>): SessionDraft =>
+export const turnStalled = (state: SessionState, payload: PayloadOf<'lane.turn.stalled'>): SessionDraft =>
   draft('lane.turn.stalled', state, payload, { turnId: state.activeTurn?.turnId ?? null })
 
 export type TurnEnd = {
@@ -211,14 +220,6 @@ export const turnCompleted = (state: SessionState, end: TurnEnd): SessionDraft =
   )
 }
 
-export type CommandResult = {
-  command: string
-  exitCode: number | null
-  durationMs: number
-  timedOut: boolean
-  outputTail: string
-  error?: string
-}
 export type VerificationEnd = {
   status: 'passed' | 'failed' | 'interrupted'
   results: CommandResult[]
@@ -282,8 +283,8 @@ export const requestClosed = (state: SessionState, open: OpenRequest, reason: st
   )
 
 /** An app-server notification as it came, under its own thread: that of a sub-agent under the sub-agent's. */
-export const forwarded = (state: SessionState, type: SessionEventType, method: string, params: Record<string, unknown>): SessionDraft =>
-  draft(type, state, { method, params }, notificationContext(params))
+export const forwarded = (state: SessionState, method: string, params: Record<string, unknown>): SessionDraft =>
+  draft(notificationEventType(method), state, { method, params }, notificationContext(params))
 
 const notificationContext = (params: Record<string, unknown>): Extra => {
   const turn = params['turn'] as { id?: unknown } | undefined

@@ -122,12 +122,15 @@ describe('settling a loss', () => {
         expect([isBusy(rest), rest.phase === 'live' || rest.phase === 'claimed']).toEqual([false, false])
 
         const begun = drafts.filter(
-          ({ type, payload }) => type === 'lane.turn.requested' || (type === 'lane.turn.started' && payload['origin'] === 'codex'),
+          ({ type, payload }) => type === 'lane.turn.requested' || (type === 'lane.turn.started' && 'origin' in payload),
         )
-        const idsOf = (some: Draft[]) => some.map(({ state: { activeTurn }, payload }) => activeTurn?.commandId ?? payload['commandId'])
+        const idsOf = (some: Draft[]) =>
+          some.map(
+            ({ state: { activeTurn }, payload }) => activeTurn?.commandId ?? ('commandId' in payload ? payload.commandId : undefined),
+          )
         const completed = drafts.filter(({ type }) => type === 'lane.turn.completed')
         expect(idsOf(completed)).toEqual(idsOf(begun))
-        const verifications = completed.filter(({ payload }) => payload['verification'] === 'pending').length
+        const verifications = completed.filter(({ payload }) => 'verification' in payload && payload.verification === 'pending').length
         expect(drafts.filter(({ type }) => type === 'lane.verification.completed')).toHaveLength(verifications)
       }),
       { numRuns: 1000 },

@@ -1,5 +1,5 @@
 import type { OwnedAggregate } from '@codex-bridge/bus'
-import { BridgeError, type BridgeEvent, type SessionState } from '@codex-bridge/contracts'
+import { BridgeError, type SessionEvent, type SessionState } from '@codex-bridge/contracts'
 import type { SessionDraft } from './session-decider.ts'
 
 type Decide = (state: SessionState) => SessionDraft | undefined
@@ -12,7 +12,7 @@ const MAX_DEFERRED = 50
 
 /** The session aggregate as its owner sees it: the state last stored, and appends in order. */
 export class SessionStore {
-  readonly #owned: Pick<OwnedAggregate<SessionState>, 'state' | 'seq' | 'fenced' | 'waiting' | 'update' | 'settled'>
+  readonly #owned: Pick<OwnedAggregate<'session'>, 'state' | 'seq' | 'fenced' | 'waiting' | 'update' | 'settled'>
   readonly #initial: SessionState
   readonly #onFenced: (fault?: unknown) => void
   readonly #deferred: Decide[] = []
@@ -25,7 +25,7 @@ export class SessionStore {
    * for could not be stored for another reason. Either way what is known here is no longer what the log says.
    */
   constructor(
-    owned: Pick<OwnedAggregate<SessionState>, 'state' | 'seq' | 'fenced' | 'waiting' | 'update' | 'settled'>,
+    owned: Pick<OwnedAggregate<'session'>, 'state' | 'seq' | 'fenced' | 'waiting' | 'update' | 'settled'>,
     initial: SessionState,
     onFenced: (fault?: unknown) => void,
   ) {
@@ -44,7 +44,7 @@ export class SessionStore {
   }
 
   /** Appends what `decide` returns. @throws BridgeError `fenced` */
-  async append(decide: Decide): Promise<BridgeEvent | undefined> {
+  async append(decide: Decide): Promise<SessionEvent | undefined> {
     try {
       return await this.#owned.update((stored) => decide(this.#current(stored)))
     } catch (error) {

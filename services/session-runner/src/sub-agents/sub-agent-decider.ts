@@ -1,4 +1,12 @@
-import { type CommandRecord, rememberCommand, type SessionState, SUB_AGENTS_KEPT, type SubAgent } from '@codex-bridge/contracts'
+import {
+  type CommandRecord,
+  type DraftOf,
+  type PayloadOf,
+  rememberCommand,
+  type SessionState,
+  SUB_AGENTS_KEPT,
+  type SubAgent,
+} from '@codex-bridge/contracts'
 import { draft, type SessionDraft } from '../sessions/session-decider.ts'
 
 const ROLE_CHARS = 128
@@ -15,7 +23,12 @@ const bounded = (agents: SubAgent[]): SubAgent[] => {
   return bounded(agents.filter((agent) => agent !== first))
 }
 
-const changed = (state: SessionState, agent: SubAgent, extra: Record<string, unknown> = {}, commands = state.commands): SessionDraft => {
+const changed = (
+  state: SessionState,
+  agent: SubAgent,
+  extra: Partial<PayloadOf<'lane.subagent.changed'>> = {},
+  commands = state.commands,
+): DraftOf<'session', 'lane.subagent.changed'> => {
   const known = subAgentsOf(state)
   const isKnown = known.some(({ threadId }) => threadId === agent.threadId)
   const subAgents = bounded(isKnown ? known.map((other) => (other.threadId === agent.threadId ? agent : other)) : [...known, agent])

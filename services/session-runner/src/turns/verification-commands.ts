@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type RpcPeer, RpcTimeoutError } from '@codex-bridge/codex-client'
-import type { CommandResult, VerificationEnd } from '../sessions/session-decider.ts'
+import type { CommandResult } from '@codex-bridge/contracts'
+import type { VerificationEnd } from '../sessions/session-decider.ts'
 
 /** How many trailing characters of a command's output go into the event. */
 const TAIL_CHARS = 4000

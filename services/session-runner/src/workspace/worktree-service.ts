@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { EventLog, LeaseTable } from '@codex-bridge/bus'
 import {
   BridgeError,
-  type LaneState,
   type LaneWorktree,
   type RequestOf,
   type Runners,
@@ -93,7 +92,7 @@ export class WorktreeService {
 
   /** A request that waited or was sent again may be out of date. @throws BridgeError `conflict` */
   async #assertWanted({ laneId, incarnation }: LaneRequest, states: LaneWorktree['state'][]): Promise<void> {
-    const lane = (await this.#options.log.last(laneId, 'lane'))?.state as LaneState | undefined
+    const lane = (await this.#options.log.last(laneId, 'lane'))?.state
     if (lane?.worktree && !lane.deleted && lane.incarnation === incarnation && states.includes(lane.worktree.state)) return
     throw new BridgeError('conflict', `Lane ${laneId} no longer asks for this`)
   }

@@ -1,5 +1,5 @@
 import type { Job } from '@codex-bridge/bus'
-import { BridgeEvent, guard, SubscriptionId, Timestamp, type WebhookEnvelope } from '@codex-bridge/contracts'
+import { EventEnvelope, guard, SubscriptionId, Timestamp, type WebhookEnvelope } from '@codex-bridge/contracts'
 import { type Static, Type } from 'typebox'
 import { deliveryIdOf, eventKeyOf, type SubscriptionRecord } from '../subscriptions/subscription-record.ts'
 
@@ -10,7 +10,7 @@ export const TEST_EVENT = 'webhook.test'
 export const DeliveryJob = Type.Object({
   subscriptionId: SubscriptionId,
   queuedAt: Timestamp,
-  event: Type.Object({ ...BridgeEvent.properties, seq: Type.Integer({ minimum: 0 }) }),
+  event: Type.Object({ ...EventEnvelope.properties, seq: Type.Integer({ minimum: 0 }) }),
 })
 export type DeliveryJob = Static<typeof DeliveryJob>
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Bus, decodeEvent, EventLog, readRange, type WorkQueue } from '@codex-bridge/bus'
-import { type BridgeEvent, subjects } from '@codex-bridge/contracts'
+import { type Bus, decodeEnvelope, EventLog, readRange, type WorkQueue } from '@codex-bridge/bus'
+import { type EventEnvelope, subjects } from '@codex-bridge/contracts'
 import { SerialQueue } from '@codex-bridge/platform'
 import type { Logger } from '@codex-bridge/service-kit'
 import { matches, SubscriptionIndex } from '../subscriptions/subscription-matcher.ts'
@@ -71,7 +71,7 @@ export class JobPlanner {
   }
 
   /** The reaction to one event: resolves when all its jobs are stored. */
-  plan(event: BridgeEvent): Promise<void> {
+  plan(event: EventEnvelope): Promise<void> {
     return this.#queue.run(async () => {
       await this.#refreshSubscriptions(event)
       await this.#backfill()
@@ -92,7 +92,7 @@ export class JobPlanner {
    * the subscriptions that are current afterwards serve all events up to there, so a backlog costs one refresh and not one
    * per event.
    */
-  async #refreshSubscriptions(event: BridgeEvent): Promise<void> {
+  async #refreshSubscriptions(event: EventEnvelope): Promise<void> {
     if (event.seq <= this.#currentSeq) return
     const { lastSeq } = await this.#log.extent()
     await this.#store.catchUp()
@@ -123,7 +123,7 @@ export class JobPlanner {
 
   async #planMissed(record: SubscriptionRecord): Promise<void> {
     for await (const raw of readRange(this.#bus, { from: record.createdSeq + 1, to: this.#plannedSeq })) {
-      const event = decodeEvent(raw.bytes, raw.seq)
+      const { event } = decodeEnvelope(raw.bytes, raw.seq)
       if (event && matches(record, event)) await this.#publish(record, event)
     }
   }
@@ -135,7 +135,7 @@ export class JobPlanner {
     this.#logger.warn({ err, subscriptionId: id, createdSeq }, 'events of a new subscription not planned yet, retrying; planning waits')
   }
 
-  async #publish(record: SubscriptionRecord, event: BridgeEvent): Promise<void> {
+  async #publish(record: SubscriptionRecord, event: EventEnvelope): Promise<void> {
     await publishJob(this.#jobs, { subscriptionId: record.id, queuedAt: new Date().toISOString(), event })
   }
 }

@@ -1,4 +1,4 @@
-import type { BridgeEvent } from '@codex-bridge/contracts'
+import type { EventEnvelope } from '@codex-bridge/contracts'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { matches, SubscriptionIndex } from './subscription-matcher.ts'
@@ -40,7 +40,7 @@ const record: fc.Arbitrary<SubscriptionRecord> = fc
     deletedAt: deleted ? '2026-01-02T00:00:00.000Z' : null,
   }))
 
-const event: fc.Arbitrary<BridgeEvent> = fc.record({
+const event: fc.Arbitrary<EventEnvelope> = fc.record({
   seq: fc.integer({ min: 1, max: 20 }),
   id: fc.constant('evt_1'),
   ts: fc.constantFrom('2026-01-01T00:00:00.000Z', '2026-01-01T00:00:12.000Z', '2026-01-01T00:00:20.000Z'),
@@ -53,7 +53,7 @@ const event: fc.Arbitrary<BridgeEvent> = fc.record({
 })
 
 /** The contract's rule, written without any of the code under test. */
-const naive = (subscription: SubscriptionRecord, happened: BridgeEvent): boolean => {
+const naive = (subscription: SubscriptionRecord, happened: EventEnvelope): boolean => {
   const within = (allowed: string[] | undefined, value: string | null) => !allowed?.length || (value !== null && allowed.includes(value))
   const fits = (pattern: string) =>
     pattern === '*' || new RegExp(`^${pattern.replaceAll('.', '\\.').replace(/\*$/, '.+')}$`).test(happened.type)
@@ -99,7 +99,7 @@ describe('the subscription index', () => {
       },
     }))
     const index = new SubscriptionIndex(many)
-    const happened = { ...(fc.sample(event, 1)[0] as BridgeEvent), seq: 9, laneId: 'lane-77' }
+    const happened = { ...(fc.sample(event, 1)[0] as EventEnvelope), seq: 9, laneId: 'lane-77' }
     checked = 0
     expect(index.match(happened).map(({ id }) => id)).toEqual(['wh_77'])
     expect(checked).toBe(1)

@@ -1,4 +1,4 @@
-import { type BridgeEvent, matchesAnyPattern, matchesScope } from '@codex-bridge/contracts'
+import { type EventEnvelope, matchesAnyPattern, matchesScope } from '@codex-bridge/contracts'
 import type { SubscriptionRecord } from './subscription-record.ts'
 
 /**
@@ -6,7 +6,7 @@ import type { SubscriptionRecord } from './subscription-record.ts'
  * matches. It gets no events from before its creation, nor from before it was last enabled. An event counts as older only if
  * both its sequence and its time are older, because sequences start over when the log is replaced.
  */
-export const matches = (record: SubscriptionRecord, event: BridgeEvent): boolean =>
+export const matches = (record: SubscriptionRecord, event: EventEnvelope): boolean =>
   record.enabled &&
   record.deletedAt === null &&
   isAfter(event, record.createdSeq, record.createdAt) &&
@@ -14,7 +14,7 @@ export const matches = (record: SubscriptionRecord, event: BridgeEvent): boolean
   matchesAnyPattern(record.events, event.type) &&
   matchesScope(record.scope, event)
 
-const isAfter = (event: BridgeEvent, seq: number, time: string): boolean => event.seq > seq || event.ts > time
+const isAfter = (event: EventEnvelope, seq: number, time: string): boolean => event.seq > seq || event.ts > time
 
 /**
  * Finds the matching subscriptions without checking each: one that is restricted to lanes is looked up by lane, otherwise by
@@ -32,7 +32,7 @@ export class SubscriptionIndex {
   }
 
   /** The subscriptions that get an event, each once. */
-  match(event: BridgeEvent): SubscriptionRecord[] {
+  match(event: EventEnvelope): SubscriptionRecord[] {
     const candidates = [
       ...(this.#byLane.get(event.laneId) ?? []),
       ...(event.threadId === null ? [] : (this.#byThread.get(event.threadId) ?? [])),

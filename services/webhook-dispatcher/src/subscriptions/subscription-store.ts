@@ -1,9 +1,10 @@
 import { type Bus, JsonBucket, type Versioned } from '@codex-bridge/bus'
 import { BridgeError, BUCKETS } from '@codex-bridge/contracts'
 import type { Logger } from '@codex-bridge/service-kit'
-import type { StoredRetries } from '../retries/retry-decider.ts'
+import { type Static, Type } from 'typebox'
+import { StoredRetries } from '../retries/retry-decider.ts'
 import { BucketFollower } from './bucket-follower.ts'
-import { NO_STATUS, type SubscriptionRecord, type SubscriptionStatus } from './subscription-record.ts'
+import { NO_STATUS, SubscriptionRecord, SubscriptionStatus } from './subscription-record.ts'
 
 /** After losing this many times to other writers the caller gets `conflict`. */
 const MAX_CONTENTION = 20
@@ -12,7 +13,8 @@ const RECORD = 'sub.'
 const STATUS = 'status.'
 
 /** What the bucket stores, by the prefix of its key. */
-export type StoredValue = SubscriptionRecord | SubscriptionStatus | StoredRetries
+export const StoredValue = Type.Union([SubscriptionRecord, SubscriptionStatus, StoredRetries])
+export type StoredValue = Static<typeof StoredValue>
 
 export type SubscriptionBucket = JsonBucket<StoredValue>
 
@@ -39,7 +41,7 @@ export class SubscriptionStore {
 
   /** Opens the bucket, reads everything, and stays current until the signal fires. */
   static async open(bus: Bus, logger: Logger, signal: AbortSignal): Promise<SubscriptionStore> {
-    const store = new SubscriptionStore(bus, await JsonBucket.open<StoredValue>(bus, BUCKETS.webhooks), logger)
+    const store = new SubscriptionStore(bus, await JsonBucket.open(bus, BUCKETS.webhooks, StoredValue), logger)
     await store.#follower.start(signal)
     return store
   }
