@@ -1,2 +1,2 @@
-export { connectStore, guarded, type StoreOptions } from './connection.ts'
-export { type Page, type Snapshot, SnapshotStore } from './snapshot-store.ts'
+export { connectStore } from './connection.ts'
+export { SnapshotStore } from './snapshot-store.ts'

@@ -3,7 +3,7 @@ import { type ConnectionOptions, connect, type JetStreamClient, type JetStreamMa
 import { assertServerSupported } from '../server/server-requirements.ts'
 
 /** Receives what happens to the connection. Wire it to a logger. */
-export type BusObserver = (event: { kind: 'disconnected' | 'reconnected' | 'slow' | 'error'; message: string }) => void
+type BusObserver = (event: { kind: 'disconnected' | 'reconnected' | 'slow' | 'error'; message: string }) => void
 
 export type BusOptions = {
   url: string

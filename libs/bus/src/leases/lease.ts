@@ -21,7 +21,7 @@ export const LeaseHolder = Type.Object({
 export type LeaseHolder = Static<typeof LeaseHolder>
 
 /** `held`: renewed in time. `unsure`: the bus has not confirmed for half a life. `lost`: someone else has it, or it was released. */
-export type LeaseState = 'held' | 'unsure' | 'lost'
+type LeaseState = 'held' | 'unsure' | 'lost'
 
 export type Lease = {
   readonly key: string

@@ -24,7 +24,7 @@ export class RawJson {
 }
 
 /** Answers one verb with its reply, or with the reply's JSON text. */
-export type Handler<V extends Verb> = (request: RequestOf<V>) => Promise<ReplyOf<V> | RawJson> | ReplyOf<V> | RawJson
+type Handler<V extends Verb> = (request: RequestOf<V>) => Promise<ReplyOf<V> | RawJson> | ReplyOf<V> | RawJson
 export type Handlers<G extends VerbGroup> = { [N in keyof G]?: Handler<G[N]> }
 
 /** One request that was answered, for the log and metrics. */

@@ -9,7 +9,7 @@ const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
 
 /** Events kept per lane and aggregate; the newest, which carries the state, always stays. */
-export const EVENTS_PER_SUBJECT = 10_000
+const EVENTS_PER_SUBJECT = 10_000
 
 type Declared = Partial<StreamConfig> & { name: string; subjects: string[] }
 

@@ -7,13 +7,11 @@ export const ApprovalKind = Type.Enum([...APPROVAL_KINDS])
 export type ApprovalKind = (typeof APPROVAL_KINDS)[number]
 
 /** `pending|approved|denied` are the contract's; the other two say why nobody can answer any more. */
-export const APPROVAL_STATUSES = ['pending', 'approved', 'denied', 'expired', 'orphaned'] as const
-export const ApprovalStatus = Type.Enum([...APPROVAL_STATUSES])
-export type ApprovalStatus = (typeof APPROVAL_STATUSES)[number]
+const APPROVAL_STATUSES = ['pending', 'approved', 'denied', 'expired', 'orphaned'] as const
+const ApprovalStatus = Type.Enum([...APPROVAL_STATUSES])
 
 /** Whether the answer reached Codex: a fact apart from the decision. `lost`: the process ended first. */
-export const DeliveryStatus = Type.Enum(['none', 'pending', 'delivered', 'lost'])
-export type DeliveryStatus = Static<typeof DeliveryStatus>
+const DeliveryStatus = Type.Enum(['none', 'pending', 'delivered', 'lost'])
 
 /**
  * A person's decision. `approve` and `deny` are enough for every kind; `scope` widens an approval to the session,

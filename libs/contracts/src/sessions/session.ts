@@ -9,22 +9,20 @@ import { SubAgent } from './sub-agent.ts'
  * Life of a session. `claimed`: a runner owns the lane and is bringing the app-server up. `live`: the app-server answers and
  * the thread is loaded. The rest have no process: `stopped` by command, `lost` with its process, `hibernated` to save memory.
  */
-export const SESSION_PHASES = ['none', 'claimed', 'live', 'stopped', 'lost', 'hibernated'] as const
-export const SessionPhase = Type.Enum([...SESSION_PHASES])
-export type SessionPhase = (typeof SESSION_PHASES)[number]
+const SESSION_PHASES = ['none', 'claimed', 'live', 'stopped', 'lost', 'hibernated'] as const
+const SessionPhase = Type.Enum([...SESSION_PHASES])
 
 export const TURN_STATUSES = ['completed', 'interrupted', 'failed'] as const
 export const TurnStatus = Type.Enum([...TURN_STATUSES])
 export type TurnStatus = (typeof TURN_STATUSES)[number]
 
 /** The turn that is under way: stored before `turn/start` is written to the child, so `turnId` is null until Codex names it. */
-export const ActiveTurn = Type.Object({
+const ActiveTurn = Type.Object({
   commandId: Type.String(),
   turnId: Nullable(Type.String()),
   requestedAt: Timestamp,
   startedAt: Nullable(Timestamp),
 })
-export type ActiveTurn = Static<typeof ActiveTurn>
 
 /** A request of Codex that waits for an answer. `requestId` is Codex's own id and means something to this process only. */
 export const OpenRequest = Type.Object({

@@ -2,9 +2,8 @@ import { type Static, Type } from 'typebox'
 import { Nullable, Timestamp } from '../foundation/ids.ts'
 
 /** What a sub-agent is doing: a turn of its own runs, or how its last one ended. */
-export const SUB_AGENT_STATUSES = ['running', 'completed', 'interrupted', 'failed'] as const
-export const SubAgentStatus = Type.Enum([...SUB_AGENT_STATUSES])
-export type SubAgentStatus = (typeof SUB_AGENT_STATUSES)[number]
+const SUB_AGENT_STATUSES = ['running', 'completed', 'interrupted', 'failed'] as const
+const SubAgentStatus = Type.Enum([...SUB_AGENT_STATUSES])
 
 /** A thread that Codex started from a lane's thread, in the same process. */
 export const SubAgent = Type.Object(

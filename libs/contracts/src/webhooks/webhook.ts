@@ -33,7 +33,7 @@ export const EventPattern = Type.String({ pattern: '^(\\*|[A-Za-z0-9_/-]+(\\.[A-
 /** What stands for a secret that is set. Refused as a new secret, so that a read-modify-write cannot overwrite the real one. */
 export const SECRET_MASK = '********'
 
-export const WebhookUrl = Type.String({ pattern: '^https?://[^\\s]+$', maxLength: 2048 })
+const WebhookUrl = Type.String({ pattern: '^https?://[^\\s]+$', maxLength: 2048 })
 
 export const WebhookCreate = Type.Object(
   {
