@@ -44,7 +44,7 @@ beforeEach(async () => {
   before = await stored()
 })
 
-/** Whatever was sent: nothing is stored, no service lost its connection, and the bridge answers. */
+/** After every request: nothing was stored, no service lost its connection, and the bridge still answers. */
 afterEach(async () => {
   expect(await stored()).toEqual(before)
   for (const service of SERVICES) expect(fixture.bridge.logs(service), service).not.toMatch(/disconnected|unhandled|uncaught/)
@@ -65,7 +65,7 @@ const refused = async (method: string, path: string, request: RawRequest, status
 
 const json = (body: unknown): RawRequest => ({ headers: JSON_TYPE, body: typeof body === 'string' ? body : JSON.stringify(body) })
 
-test('what is no JSON', async () => {
+test('text that is not JSON', async () => {
   for (const body of NOT_JSON) {
     await refused('POST', '/lanes', json(body), 400, 'invalid_json')
     await refused('POST', '/lanes/quiet/prompt', json(body), 400, 'invalid_json')
@@ -89,7 +89,7 @@ describe('a body of the wrong shape', () => {
     )
   })
 
-  test('that reaches for prototypes', async () => {
+  test('with prototype pollution', async () => {
     const answer = await send('POST', '/lanes', json('{"__proto__":{"laneId":"x"},"constructor":{"prototype":{}}}'))
     expect(answer.status, answer.text).toBe(400)
   })
@@ -122,7 +122,7 @@ describe('a lane id that would break a subject', () => {
     }
   })
 
-  test('as percent garbage', async () => {
+  test('with invalid percent encoding', async () => {
     for (const id of ['%', '%zz', '%0', '%c3%28', '%ff', 'a%2', '%E0%A4%A']) {
       await refused('GET', `/lanes/${id}`, {}, 400, 'validation_error')
       await refused('POST', `/lanes/${id}/prompt`, json({ input: 'hello' }), 400, 'validation_error')
@@ -130,7 +130,7 @@ describe('a lane id that would break a subject', () => {
   })
 })
 
-test('paths that try to leave', async () => {
+test('paths with traversal', async () => {
   const paths = [
     '/lanes/..%2f..%2fetc%2fpasswd',
     '/lanes/%2e%2e/webhooks',
@@ -146,7 +146,7 @@ test('paths that try to leave', async () => {
   }
 })
 
-test('a lane that does not exist', async () => {
+test('an unknown lane', async () => {
   const post = ['session/start', 'session/stop', 'steer', 'interrupt', 'prompt']
   for (const what of ['', '/session/status', '/events', '/approvals'])
     await refused('GET', `/lanes/nobody${what}`, {}, 404, 'lane_not_found')
@@ -171,7 +171,7 @@ test.each([
   await refused(method, path, {}, status, code)
 })
 
-test('a body over the limit, said to be long or not', async () => {
+test('a body over the limit, with and without Content-Length', async () => {
   const body = JSON.stringify({ input: 'x'.repeat(TOO_MUCH) })
   await refused('POST', '/lanes/quiet/prompt', json(body), 413, 'body_too_large')
   const chunked = { ...JSON_TYPE, 'transfer-encoding': 'chunked' }
@@ -180,7 +180,7 @@ test('a body over the limit, said to be long or not', async () => {
 
 const WRONG_TYPES = ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/jsonx', undefined]
 
-test('a body that is not said to be JSON', async () => {
+test('a body with another content type', async () => {
   for (const type of WRONG_TYPES) {
     await refused('POST', '/lanes', { headers: { 'content-type': type }, body: '{"laneId":"typed"}' }, 415, 'unsupported_media_type')
   }
@@ -202,7 +202,7 @@ test('a page of another origin', async () => {
   }
 })
 
-test('a Host that is not this bridge', async () => {
+test('a Host header of another host', async () => {
   for (const host of ['evil.example', 'evil.example:8787', '127.0.0.1.evil.example', 'a b', '[::2]:1']) {
     await refused('POST', '/lanes', { ...json({ laneId: 'rebound' }), headers: { ...JSON_TYPE, host } }, 403, 'host_forbidden')
   }
@@ -212,7 +212,7 @@ test('a Host that is not this bridge', async () => {
   }
 })
 
-test('an Idempotency-Key that is none', async () => {
+test('an invalid Idempotency-Key', async () => {
   for (const key of ['with space', 'caf\u00e9', 'x'.repeat(129)]) {
     const headers = { ...JSON_TYPE, 'idempotency-key': key }
     await refused('POST', '/lanes', { headers, body: '{"laneId":"keyed"}' }, 400, 'idempotency_key_invalid')
@@ -221,7 +221,7 @@ test('an Idempotency-Key that is none', async () => {
 
 const port = () => Number(new URL(fixture.bridge.baseUrl).port)
 
-describe('bytes that are hardly HTTP', () => {
+describe('malformed HTTP', () => {
   test('huge headers', async () => {
     const many = Array.from({ length: 100 }, (_, n) => `x-${n}: ${'y'.repeat(1000)}`).join('\r\n')
     const answer = await rawSocket(port(), `GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n${many}\r\n\r\n`)
@@ -238,7 +238,7 @@ describe('bytes that are hardly HTTP', () => {
     for (const bytes of foreign) expect(await rawSocket(port(), bytes)).toMatch(/^HTTP\/1\.1 400 [\s\S]*"validation_error"/)
   })
 
-  test('two lengths, and a length beside chunks', async () => {
+  test('two lengths, and a length with chunked encoding', async () => {
     const smuggled = 'POST /lanes HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n'
     const two = await rawSocket(port(), `${smuggled}Content-Length: 2\r\nContent-Length: 20\r\n\r\n{}`)
     const both = await rawSocket(port(), `${smuggled}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`)
@@ -248,7 +248,7 @@ describe('bytes that are hardly HTTP', () => {
     ).toBe(true)
   })
 
-  test('a client that leaves in the middle of its body', async () => {
+  test('a client that disconnects in the middle of its body', async () => {
     const head = 'POST /lanes HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n'
     expect(await rawSocket(port(), `${head}{"laneId":"left"`, { timeoutMs: 300 })).toBe('')
   })

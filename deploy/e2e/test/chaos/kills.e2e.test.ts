@@ -10,7 +10,7 @@ import { expectNothingLost, expectTruth, promptPatiently } from './chaos-fixture
 
 const LANES = ['one', 'two', 'three', 'four', 'five', 'six']
 
-/** Who dies in which round. The runner stands between the append and the act, so most of the times it is the runner. */
+/** The processes killed in each round. Mostly the runner, which appends an event first and acts on it afterwards. */
 const ROUNDS: ProcessName[][] = [
   ['session-runner'],
   ['session-runner', 'gateway'],
@@ -20,7 +20,7 @@ const ROUNDS: ProcessName[][] = [
   ['session-runner'],
 ]
 
-/** Prompts are sent within this time of a round, and the killing happens within it too. */
+/** Prompts and kills happen at random within this time from the start of a round. */
 const SPREAD_MS = 220
 
 let fixture: BridgeFixture

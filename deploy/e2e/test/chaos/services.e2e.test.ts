@@ -10,7 +10,7 @@ import { expectNothingLost, expectTruth, promptPatiently } from './chaos-fixture
 
 const LANES = ['north', 'south', 'east']
 
-/** Only the runner takes its turns with it: everything else may die while Codex works on. */
+/** Killing the runner interrupts its turns. Any other process may die while Codex continues to work. */
 const VICTIMS: [ProcessName, TurnStatus][] = [
   ['gateway', 'completed'],
   ['lane-registry', 'completed'],
@@ -39,42 +39,39 @@ afterAll(async () => {
 
 const isUnderWay = (text: string): boolean => fixture.model.requests.some(({ prompt }) => prompt.startsWith(text))
 
-test.each(VICTIMS)(
-  'SIGKILL of %s while turns run: nothing is lost, the turns are %s, and the bridge goes on by itself',
-  async (victim, end) => {
-    const textOf = (laneId: string) => `${victim} dies over ${laneId}`
-    const turns = await Promise.all(
-      LANES.map((laneId) => lanes.prompt(laneId, `${textOf(laneId)}\n#sleep 300\n#run true\n#sleep 900\n#say ${laneId} got through`)),
-    )
-    await waitFor(() => LANES.every((laneId) => isUnderWay(textOf(laneId))), { timeoutMs: SLOW_MS, describe: 'all turns under way' })
-    const seen = observers.streamed()
-    const pid = fixture.bridge.pids[victim]
+test.each(VICTIMS)('SIGKILL of %s while turns run: nothing is lost, the turns are %s, and the bridge recovers', async (victim, end) => {
+  const textOf = (laneId: string) => `${victim} dies over ${laneId}`
+  const turns = await Promise.all(
+    LANES.map((laneId) => lanes.prompt(laneId, `${textOf(laneId)}\n#sleep 300\n#run true\n#sleep 900\n#say ${laneId} got through`)),
+  )
+  await waitFor(() => LANES.every((laneId) => isUnderWay(textOf(laneId))), { timeoutMs: SLOW_MS, describe: 'all turns under way' })
+  const seen = observers.streamed()
+  const pid = fixture.bridge.pids[victim]
 
-    const killedAt = performance.now()
-    await fixture.bridge.kill(victim)
-    const next = LANES.map(async (laneId, index) => {
-      const completed = await lanes.completion(laneId, turns[index]?.commandId ?? '')
-      expect(completed.payload, laneId).toMatchObject({ status: end, ...(end === 'interrupted' && { cause: 'session_lost' }) })
-      const { receipt, tries } = await promptPatiently(lanes, laneId, `after ${victim}\n#say well`, `after-${victim}-${laneId}`)
-      const { payload } = await lanes.completion(laneId, receipt.commandId)
-      expect(payload, laneId).toMatchObject({ status: 'completed', finalMessage: 'well' })
-      return { tries, tookMs: performance.now() - killedAt }
-    })
-    const ready = fixture.bridge.ready(victim).then(() => performance.now() - killedAt)
-    const results = await Promise.all(next)
-    const readyMs = await ready
-    expect(fixture.bridge.pids[victim]).not.toBe(pid)
-    expect(fixture.said).toContain(`${victim} ended (signal SIGKILL) — restarting`)
+  const killedAt = performance.now()
+  await fixture.bridge.kill(victim)
+  const next = LANES.map(async (laneId, index) => {
+    const completed = await lanes.completion(laneId, turns[index]?.commandId ?? '')
+    expect(completed.payload, laneId).toMatchObject({ status: end, ...(end === 'interrupted' && { cause: 'session_lost' }) })
+    const { receipt, tries } = await promptPatiently(lanes, laneId, `after ${victim}\n#say well`, `after-${victim}-${laneId}`)
+    const { payload } = await lanes.completion(laneId, receipt.commandId)
+    expect(payload, laneId).toMatchObject({ status: 'completed', finalMessage: 'well' })
+    return { tries, tookMs: performance.now() - killedAt }
+  })
+  const ready = fixture.bridge.ready(victim).then(() => performance.now() - killedAt)
+  const results = await Promise.all(next)
+  const readyMs = await ready
+  expect(fixture.bridge.pids[victim]).not.toBe(pid)
+  expect(fixture.said).toContain(`${victim} ended (signal SIGKILL) — restarting`)
 
-    await fixture.bridge.healthy()
-    const { events, repeated } = await expectNothingLost(lanes, observers, seen)
-    await expectTruth(fixture, lanes, LANES)
-    for (const laneId of LANES) await lanes.untilStatus(laneId, 'done')
-    const wholeMs = Math.max(...results.map(({ tookMs }) => tookMs))
-    process.stdout.write(
-      `SIGKILL ${victim}: back after ${Math.round(readyMs)} ms, next prompts done after ${Math.round(wholeMs)} ms ` +
-        `(${results.map(({ tries }) => tries).join('/')} tries); ${seen.length} events before, ${events} in all, none lost, ` +
-        `${repeated} deliveries repeated, ${observers.sse.connections} stream connections\n`,
-    )
-  },
-)
+  await fixture.bridge.healthy()
+  const { events, repeated } = await expectNothingLost(lanes, observers, seen)
+  await expectTruth(fixture, lanes, LANES)
+  for (const laneId of LANES) await lanes.untilStatus(laneId, 'done')
+  const wholeMs = Math.max(...results.map(({ tookMs }) => tookMs))
+  process.stdout.write(
+    `SIGKILL ${victim}: back after ${Math.round(readyMs)} ms, next prompts done after ${Math.round(wholeMs)} ms ` +
+      `(${results.map(({ tries }) => tries).join('/')} tries); ${seen.length} events before, ${events} in all, none lost, ` +
+      `${repeated} deliveries repeated, ${observers.sse.connections} stream connections\n`,
+  )
+})

@@ -47,7 +47,7 @@ const untilListed = async (before: Lane[]): Promise<number> => {
   return Math.round(performance.now() - startedAt)
 }
 
-test('Redis emptied while turns run: lanes and sessions come back from the log', async () => {
+test('Redis is flushed while turns run: lanes and sessions are restored from the log', async () => {
   const turns = await Promise.all(CROWD.map((laneId) => lanes.prompt(laneId, `flushed ${laneId}\n#sleep 700\n#say unmoved`)))
   const before = await listed()
   const seen = observers.streamed()
@@ -63,7 +63,7 @@ test('Redis emptied while turns run: lanes and sessions come back from the log',
   process.stdout.write(`FLUSHALL: ${before.length} lanes listed again after ${tookMs} ms\n`)
 })
 
-test('Redis killed and emptied: the same, and single lanes are answered meanwhile', async () => {
+test('Redis stops and loses its data: lanes are restored, and reads of single lanes work in the meantime', async () => {
   const before = await listed()
   const turn = await lanes.prompt('alpha', 'without redis\n#sleep 700\n#say unmoved')
   await fixture.bridge.stopProcess('redis')
@@ -81,7 +81,7 @@ test('Redis killed and emptied: the same, and single lanes are answered meanwhil
   process.stdout.write(`Redis ended, started empty: ${before.length} lanes listed again after ${tookMs} ms\n`)
 })
 
-test('kill -9 of a codex process in a turn: the turn is interrupted with the cause, and the session comes back with its memory', async () => {
+test('kill -9 of a codex process in a turn: the turn is interrupted with its cause, and the session recovers with its history', async () => {
   await lanes.turn('beta', 'the colour is teal\n#say noted')
   const { commandId } = await lanes.prompt('beta', 'doomed\n#say half\n#run true\n#hang')
   await lanes.until('beta', 'lane.item.completed.notification', { where: ({ payload }) => JSON.stringify(payload).includes('"half"') })
@@ -110,7 +110,7 @@ test('kill -9 of a codex process in a turn: the turn is interrupted with the cau
   process.stdout.write(`kill -9 of codex: session recovered after ${tookMs} ms\n`)
 })
 
-test('kill -9 of idle codex processes, again and again: recovered three times, then left down with the reason, and back by hand', async () => {
+test('kill -9 of idle codex processes: three recoveries, then the lane fails with crash_loop until the next prompt', async () => {
   await lanes.start('looping')
   const killOnce = async (round: number): Promise<void> => {
     const { pid } = await lanes.session('looping')
@@ -128,7 +128,7 @@ test('kill -9 of idle codex processes, again and again: recovered three times, t
   await lanes.post('looping', 'session/stop')
 })
 
-test('kill -9 of the runner while a person is asked: the question is orphaned and nobody is left waiting', async () => {
+test('kill -9 of the runner with a pending approval: the approval is orphaned and the lane stops waiting', async () => {
   const file = join(fixture.workspace('gamma'), 'never')
   const { commandId } = await lanes.prompt('gamma', `asked\n#ask-run touch ${file}\n#say never said`)
   const [approval] = await lanes.untilAsked('gamma')
@@ -150,7 +150,7 @@ test('kill -9 of the runner while a person is asked: the question is orphaned an
   await expectTruth(fixture, lanes, CROWD)
 })
 
-test('kill -9 of the runner and a prompt at once: it waits for the next runner, and the lane is never called blocked', async () => {
+test('a prompt right after kill -9 of the runner: it waits for the next runner, and the lane is never blocked', async () => {
   const seen = observers.streamed()
   await fixture.bridge.kill('session-runner')
   const sentAt = performance.now()
@@ -165,7 +165,7 @@ test('kill -9 of the runner and a prompt at once: it waits for the next runner, 
   process.stdout.write(`prompt to a runner that was just killed: answered after ${tookMs} ms\n`)
 })
 
-test('kill -9 of approvals while a person is asked: the answer given afterwards reaches Codex', async () => {
+test('kill -9 of approvals with a pending approval: a later decision reaches Codex', async () => {
   const file = join(fixture.workspace('gamma'), 'approved-later')
   const { commandId } = await lanes.prompt('gamma', `patient\n#ask-run touch ${file}\n#say at last`)
   const [approval] = await lanes.untilAsked('gamma')
@@ -180,7 +180,7 @@ test('kill -9 of approvals while a person is asked: the answer given afterwards 
   expect(requests.filter(({ payload }) => payload['approvalId'] === approval?.approvalId).length).toBe(1)
 })
 
-test('the whole bridge stopped and started: lanes, events and webhooks are there, and the next prompt works', async () => {
+test('the whole bridge restarts: lanes, events and webhooks are kept, and the next prompt works', async () => {
   const before = await listed()
   const events = await Promise.all(CROWD.map((laneId) => lanes.events(laneId)))
   const { webhook } = observers

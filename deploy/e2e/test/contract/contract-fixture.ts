@@ -122,7 +122,7 @@ export class ContractFixture {
     return new TestRepository(join(this.workspace(name), 'repo'))
   }
 
-  /** Where the bridge makes worktrees unless it is told otherwise. */
+  /** Default folder of a lane's worktree. */
   worktree(laneId: string): string {
     return join(this.#folder.path, 'data', 'worktrees', laneId)
   }

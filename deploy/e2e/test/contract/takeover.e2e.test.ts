@@ -160,7 +160,7 @@ describe('takeover of a thread that another program has open', () => {
     await promptUntilDone('forked', '#say from the copy')
   })
 
-  it('becomes ready by itself when the other program lets go', async () => {
+  it('becomes ready when the other program lets go', async () => {
     await release()
     await waitFor(async () => !(await session('lenient')).readinessDeferred, { timeoutMs: SLOW_MS, describe: 'the thread to be ready' })
     await promptUntilDone('lenient', '#say taken over')

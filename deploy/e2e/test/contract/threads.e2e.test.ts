@@ -168,7 +168,7 @@ describe('threads without a lane', () => {
     expect((await read(copy.thread.id)).turns).toHaveLength(1)
   })
 
-  it('fork makes a thread of its own that is free at once', async () => {
+  it('fork makes a separate thread that is free at once', async () => {
     await turn('#say before the fork')
     const { thread } = await act<{ thread: Thread }>('fork', 200, {})
     expect(thread).toMatchObject({ forkedFromId: threadId })
@@ -207,7 +207,7 @@ describe('threads without a lane', () => {
   })
 })
 
-describe('a thread that a lane holds', () => {
+describe('a thread held by a lane', () => {
   it('is driven through the session of the lane, with its events', async () => {
     const body = { laneId: 'holder', repoRoot: fixture.workspace('holder'), title: 'Held', kickoffPrompt: '#say one' }
     const { thread } = await fixture.call<{ thread: Thread }>('POST', '/codex/workflows/start-visible', 201, { body })

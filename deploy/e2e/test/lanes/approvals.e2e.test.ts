@@ -20,7 +20,7 @@ afterAll(async () => {
 const decide = (approval: Approval, action: 'approve' | 'deny', body: unknown = {}, key?: string): Promise<Answer<Approval>> =>
   lanes.post<Approval>(approval.laneId, `approvals/${approval.approvalId}/${action}`, body, key)
 
-/** Starts a lane whose turn comes to a question, and returns that. */
+/** Starts a lane whose turn asks for an approval, and returns the approval. */
 const asked = async (laneId: string, kickoffPrompt: string): Promise<Approval> => {
   await lanes.start(laneId, { kickoffPrompt })
   const [approval] = await lanes.untilAsked(laneId)
@@ -30,11 +30,11 @@ const asked = async (laneId: string, kickoffPrompt: string): Promise<Approval> =
 
 const fileOf = (laneId: string, name = 'made'): string => join(fixture.workspace(laneId), name)
 
-/** How the lane's only turn ended. */
+/** The end of the lane's only turn. */
 const ended = async (laneId: string) => (await lanes.until(laneId, 'lane.turn.completed')).payload
 
 describe('a command', () => {
-  test('waits for a person, and runs when it is approved', async () => {
+  test('waits for an approval and runs once approved', async () => {
     const approval = await asked('command-yes', `#ask-run touch ${fileOf('command-yes')}\n#say it is there`)
     expect(approval).toMatchObject({ kind: 'command', status: 'pending', source: 'app-server', delivery: 'none', resolvedAt: null })
     expect(approval.request['command']).toContain(`touch ${fileOf('command-yes')}`)
@@ -54,7 +54,7 @@ describe('a command', () => {
     expect(await lanes.approvals('command-yes')).toMatchObject([{ status: 'approved', delivery: 'delivered' }])
   })
 
-  test('does not run when it is denied, and the turn goes on', async () => {
+  test('does not run once denied, and the turn continues', async () => {
     const approval = await asked('command-no', `#ask-run touch ${fileOf('command-no')}\n#say went on: {result}`)
     expect((await decide(approval, 'deny', { note: 'not today' })).body).toMatchObject({ status: 'denied' })
     const end = await ended('command-no')
@@ -64,7 +64,7 @@ describe('a command', () => {
     await lanes.untilStatus('command-no', 'done')
   })
 
-  test('that is cancelled ends the turn', async () => {
+  test('ends the turn when cancelled', async () => {
     const approval = await asked('command-cancel', `#ask-run touch ${fileOf('command-cancel')}`)
     expect((await decide(approval, 'deny', { decision: 'cancel' })).status).toBe(200)
     expect(await ended('command-cancel')).toMatchObject({ status: 'interrupted' })
@@ -72,7 +72,7 @@ describe('a command', () => {
     await lanes.untilStatus('command-cancel', 'interrupted')
   })
 
-  test('beside another keeps the lane waiting until both are decided', async () => {
+  test('with another pending keeps the lane waiting until both are decided', async () => {
     await lanes.start('command-two', {
       kickoffPrompt: `#ask-run touch ${fileOf('command-two', 'one')}\n#+ask-run touch ${fileOf('command-two', 'two')}\n#say both`,
     })
@@ -88,7 +88,7 @@ describe('a command', () => {
 })
 
 describe('a file change', () => {
-  test('is shown before it is made, and made when it is approved', async () => {
+  test('is shown first and applied once approved', async () => {
     const approval = await asked('patch-yes', '#patch notes.txt first line\\nsecond line\n#say patched')
     expect(approval).toMatchObject({ kind: 'file_change', status: 'pending' })
     expect(JSON.stringify(approval.request['changes'])).toContain('second line')
@@ -98,7 +98,7 @@ describe('a file change', () => {
     expect(readFileSync(fileOf('patch-yes', 'notes.txt'), 'utf8')).toBe('first line\nsecond line\n')
   })
 
-  test('is not made when it is denied', async () => {
+  test('is not applied once denied', async () => {
     const approval = await asked('patch-no', '#patch notes.txt text\n#say went on')
     await decide(approval, 'deny')
     expect(await ended('patch-no')).toMatchObject({ status: 'completed', finalMessage: 'went on' })
@@ -107,7 +107,7 @@ describe('a file change', () => {
 })
 
 describe('a question', () => {
-  test('is answered with words', async () => {
+  test('is answered with text', async () => {
     const approval = await asked('question', '#ask-user Which colour? | Red | Blue\n#say chosen: {result}')
     expect(approval).toMatchObject({ kind: 'user_input', status: 'pending' })
     const [question] = approval.request['questions'] as { id: string; question: string; options: { label: string }[] }[]
@@ -122,8 +122,8 @@ describe('a question', () => {
   })
 })
 
-describe('who decides', () => {
-  test('the second decision is told the first', async () => {
+describe('competing decisions', () => {
+  test('the second decision is refused with the first', async () => {
     const approval = await asked('twice', `#ask-run touch ${fileOf('twice')}`)
     await decide(approval, 'deny', { note: 'first' })
     const second = await decide(approval, 'approve')
@@ -133,7 +133,7 @@ describe('who decides', () => {
     expect(existsSync(fileOf('twice'))).toBe(false)
   })
 
-  test('of twenty at once exactly one wins, and the others are told who', async () => {
+  test('of twenty at once exactly one wins, and the others learn which', async () => {
     const approval = await asked('crowd', `#ask-run touch ${fileOf('crowd')}`)
     const tries = Array.from({ length: 20 }, (_, n) => decide(approval, n % 2 === 0 ? 'approve' : 'deny', { note: `person ${n}` }))
     const answers = await Promise.all(tries)
@@ -149,7 +149,7 @@ describe('who decides', () => {
     expect(existsSync(fileOf('crowd'))).toBe(winner?.status === 'approved')
   })
 
-  test('the winner may ask again under its key, and the key is good for nothing else', async () => {
+  test('the winner may repeat its request with its key, and the key fits no other request', async () => {
     const approval = await asked('retry', `#ask-run touch ${fileOf('retry')}`)
     const first = await decide(approval, 'approve', {}, 'retry-key')
     const again = await decide(approval, 'approve', {}, 'retry-key')
@@ -161,7 +161,7 @@ describe('who decides', () => {
     expect((await lanes.events('retry', 'lane.approval.resolved')).length).toBe(1)
   })
 
-  test('nobody decides what does not exist', async () => {
+  test('an unknown approval cannot be decided', async () => {
     const approval = await asked('stranger', `#ask-run touch ${fileOf('stranger')}`)
     const unknown = await lanes.post('stranger', 'approvals/apr_none/approve')
     expect([unknown.status, unknown.body.error], unknown.text).toEqual([404, 'approval_not_found'])
@@ -175,7 +175,7 @@ describe('who decides', () => {
   })
 })
 
-test('an approval whose session is gone is orphaned, and says so', async () => {
+test('an approval whose session is gone is orphaned', async () => {
   const approval = await asked('gone', `#ask-run touch ${fileOf('gone')}`)
   const stopped = await lanes.post('gone', 'session/stop')
   expect(stopped.status, stopped.text).toBe(200)

@@ -15,7 +15,7 @@ const file = join(folder.path, 'answers.jsonl')
 let fixture: BridgeFixture
 let lanes: Lanes
 
-/** A program to be used as codex: the real one, with messages nobody knows in between. */
+/** The real codex with unknown messages mixed in. */
 const newerCodex = (): string => {
   const path = join(folder.path, 'bin', 'codex')
   const { path: real } = resolveCodexBinary({ env: codexUnderTest() })
@@ -44,7 +44,7 @@ afterAll(async () => {
   folder.cleanup()
 })
 
-test('a method it lacks is named, with what cannot be had without it', async () => {
+test('a missing method is reported with what depends on it', async () => {
   const look = async () => {
     const { body } = await fixture.http.get<{ status: string; codex: { missingMethods: string[] }; problems: string[] }>('/health')
     return body.codex.missingMethods?.length > 0 && body
@@ -54,7 +54,7 @@ test('a method it lacks is named, with what cannot be had without it', async () 
   expect(health.problems).toEqual([expect.stringMatching(/^session-runner-1: Codex \S+ lacks thread\/fork, needed for forking threads/)])
 })
 
-test('requests nobody knows are refused at once and shown, notifications nobody knows are passed on, and the lane goes on', async () => {
+test('unknown requests are refused at once and recorded, unknown notifications are passed on, and the lane continues', async () => {
   await lanes.start('future')
   const { payload } = await lanes.turn('future', '#run echo one\n#sleep 1500\n#say still here')
   expect(payload).toMatchObject({ status: 'completed', finalMessage: 'still here' })
@@ -63,7 +63,7 @@ test('requests nobody knows are refused at once and shown, notifications nobody 
   expect(answered().map(({ id }) => id)).toEqual(['future-1', 900_001, 'list-1', 'odd-1'])
   for (const { method, afterMs, answer } of answered()) {
     expect(answer.error, method).toMatchObject({ code: -32_601, message: expect.stringContaining(method) as string })
-    // Long before the turn, which takes longer than this, is over.
+    // Well before the end of the turn, which takes longer than this.
     expect(afterMs, method).toBeLessThan(1400)
   }
 
@@ -80,7 +80,7 @@ test('requests nobody knows are refused at once and shown, notifications nobody 
   expect(events.filter(({ type }) => /approval|lost|stopped|fenced/.test(type) && !type.endsWith('.notification'))).toEqual([])
 })
 
-test('the next turns of the same session are as good as the first', async () => {
+test('later turns of the same session work as well', async () => {
   const { pid } = await lanes.session('future')
   for (const text of ['two', 'three']) {
     expect((await lanes.turn('future', `#say ${text}`)).payload).toMatchObject({ status: 'completed', finalMessage: text })
@@ -94,7 +94,7 @@ test('the next turns of the same session are as good as the first', async () => 
   await lanes.until('future', 'lane.turn.completed', { where: ({ payload }) => payload['finalMessage'] === 'asked' })
 })
 
-test('a turn outside every lane answers them too, and its thread is given back', async () => {
+test('a turn outside lanes answers them too, and its thread is released', async () => {
   const before = answered().length
   const { body: started } = await fixture.http.post<{ thread: { id: string } }>('/codex/threads/start', { cwd: fixture.workspace('alone') })
   const { status, text } = await fixture.http.post(`/codex/threads/${started.thread.id}/turns/start`, { input: '#say alone' })

@@ -16,7 +16,7 @@ afterAll(async () => {
   await fixture?.dispose()
 })
 
-test('a turn that waits for a sub-agent that waits for a person is not stalled', async () => {
+test('a turn that waits for a sub-agent with a pending approval is not stalled', async () => {
   await lanes.start('patient', { kickoffPrompt: '#spawn #ask-run true\\n#say thanks\n#wait-agents\n#say worth the wait' })
   const [approval] = await lanes.untilAsked('patient')
   const askedAt = Date.now()
@@ -31,7 +31,7 @@ test('a turn that waits for a sub-agent that waits for a person is not stalled',
   expect((await lanes.session('patient')).subAgents).toMatchObject([{ status: 'completed' }])
 })
 
-test('a question of a sub-agent that nobody waits for does not cover for a turn that hangs', async () => {
+test('a pending approval of an unrelated sub-agent does not keep a hanging turn from being stalled', async () => {
   await lanes.start('hanging', { kickoffPrompt: '#spawn #ask-run true\n#hang' })
   await lanes.untilAsked('hanging')
   const end = await lanes.until('hanging', 'lane.turn.completed')
@@ -41,7 +41,7 @@ test('a question of a sub-agent that nobody waits for does not cover for a turn 
   expect(await lanes.untilStatus('hanging', 'failed')).toMatchObject({ statusReason: { code: 'turn_stalled' }, pendingApprovals: 0 })
 })
 
-test('a sub-agent that hangs after the turn of its parent is ended, and the lane stays done', async () => {
+test('a sub-agent that hangs after its parent’s turn is interrupted, and the lane stays done', async () => {
   await lanes.start('left-alone')
   const { seq } = await lanes.turn('left-alone', '#spawn #hang\n#say done here')
   const ended = await lanes.until('left-alone', 'lane.subagent.changed', {

@@ -23,7 +23,7 @@ afterAll(async () => {
 
 const made = (laneId: string): string => join(fixture.workspace(laneId), 'made')
 
-/** Waits until a lane's only sub-agent shows something. */
+/** Waits until a lane's only sub-agent matches. */
 const untilAgent = (laneId: string, wanted: Partial<SubAgent>): Promise<SubAgent> =>
   waitFor(
     async () => {
@@ -55,7 +55,7 @@ describe('a sub-agent that works while its parent waits for it', () => {
     events = await lanes.events('family')
   })
 
-  test('speaks in events of the lane under its own thread', () => {
+  test('emits events of the lane with its own thread id', () => {
     const own = events.filter(({ threadId }) => threadId === child.threadId)
     expect(own.map(({ type }) => type)).toEqual(
       expect.arrayContaining(['lane.turn.started.notification', 'lane.item.completed.notification', 'lane.turn.completed.notification']),
@@ -74,7 +74,7 @@ describe('a sub-agent that works while its parent waits for it', () => {
     expect(typesOf(events, 'lane.turn.started')).toHaveLength(1)
   })
 
-  test('is shown with the session, by name, with what it did', () => {
+  test('is listed with the session, with its name and activity', () => {
     expect(child).toMatchObject({ parentThreadId: parent, status: 'completed', role: null })
     const news = typesOf(events, 'lane.subagent.changed')
     expect(news.map(({ payload }) => payload['status'])).toEqual(['running', 'running', 'completed'])
@@ -82,7 +82,7 @@ describe('a sub-agent that works while its parent waits for it', () => {
     expect(new Set(news.map(({ threadId }) => threadId))).toEqual(new Set([child.threadId]))
   })
 
-  test('and its parent know each other in every list of threads', async () => {
+  test('and its parent refer to each other in every list of threads', async () => {
     const children = [{ threadId: child.threadId, nickname: child.nickname, role: null, status: 'completed' }]
     const read = async (id: string) => (await fixture.http.get<ShownThread>(`/codex/threads/${id}`)).body
     expect(await read(parent)).toMatchObject({ parentThreadId: null, children, laneIds: ['family'] })
@@ -99,7 +99,7 @@ describe('a sub-agent that works while its parent waits for it', () => {
 })
 
 describe('a question of a sub-agent', () => {
-  test('makes the waiting lane wait for a person, and the answer reaches the sub-agent', async () => {
+  test('puts the lane into needs_approval, and the decision reaches the sub-agent', async () => {
     const prompt = `#spawn #ask-run touch ${made('asks')}\\n#say child did {result}\n#wait-agents\n#say over`
     await lanes.start('asks', { kickoffPrompt: prompt })
     const [approval] = await lanes.untilAsked('asks')
@@ -113,7 +113,7 @@ describe('a question of a sub-agent', () => {
     expect(await lanes.until('asks', 'lane.approval.delivered')).toMatchObject({ threadId: child.threadId })
   })
 
-  test('that outlives the turn of its parent keeps the lane waiting, and then what the turn came to shows again', async () => {
+  test('that outlives its parent’s turn keeps the lane waiting; then the outcome of the turn shows again', async () => {
     await lanes.start('late', { kickoffPrompt: `#spawn #sleep 500\\n#ask-run touch ${made('late')}\n#say the parent is done` })
     const [approval] = await lanes.untilAsked('late')
     const waiting = await lanes.untilStatus('late', 'needs_approval')
@@ -140,7 +140,7 @@ describe('a question of a sub-agent', () => {
 })
 
 describe('the end of a lane', () => {
-  test('by interrupt ends what its sub-agents do and ask', async () => {
+  test('by interrupt ends the turns and approvals of its sub-agents', async () => {
     await lanes.start('broken-off', { kickoffPrompt: '#spawn #ask-run true\n#spawn #run sleep 4711\n#wait-agents\n#say never' })
     await lanes.untilAsked('broken-off')
     await lanes.untilStatus('broken-off', 'needs_approval')
@@ -161,7 +161,7 @@ describe('the end of a lane', () => {
     expect((await lanes.turn('broken-off', '#say goes on')).payload).toMatchObject({ status: 'completed', finalMessage: 'goes on' })
   })
 
-  test('may be that of a sub-agent alone, by its thread or when nothing else runs', async () => {
+  test('can be that of a sub-agent alone, by its thread or when nothing else runs', async () => {
     await lanes.start('left-over')
     const spawned = (n: number) => `#spawn #run sleep 471${n}\n#say the parent is done`
     await lanes.turn('left-over', spawned(2))
@@ -182,7 +182,7 @@ describe('the end of a lane', () => {
     await waitFor(() => fixture.children('sleep 4713').length === 0, { timeoutMs: SLOW_MS })
   })
 
-  test('by stop ends its sub-agents and orphans what they asked', async () => {
+  test('by stop ends its sub-agents and orphans their approvals', async () => {
     await lanes.start('stopped', { kickoffPrompt: '#spawn #ask-run true\n#say the parent is done' })
     await lanes.untilAsked('stopped')
     await lanes.untilStatus('stopped', 'needs_approval')
@@ -193,7 +193,7 @@ describe('the end of a lane', () => {
     await untilAgent('stopped', { status: 'interrupted' })
   })
 
-  test('by the death of its process takes the sub-agents along, and the lane comes back without their questions', async () => {
+  test('by the death of its process ends its sub-agents, and the lane recovers without their approvals', async () => {
     await lanes.start('killed', { kickoffPrompt: '#spawn #ask-run true\n#wait-agents\n#say never' })
     await lanes.untilAsked('killed')
     await untilAgent('killed', { status: 'running' })

@@ -37,7 +37,7 @@ const CASES: Record<ModelFailure, FailureCase> = {
 }
 
 describe('a model that fails', () => {
-  test.each(MODEL_FAILURES)('with %s fails the turn once, with the cause, and the next prompt works', async (failure) => {
+  test.each(MODEL_FAILURES)('with %s fails the turn once with its cause, and the next prompt works', async (failure) => {
     const wanted = CASES[failure]
     const laneId = `fail-${failure}`
     await lanes.start(laneId)
@@ -52,7 +52,7 @@ describe('a model that fails', () => {
     expect((await lanes.events(laneId, 'lane.turn.completed')).length).toBe(2)
   })
 
-  test('in the middle of a turn keeps what was said before', async () => {
+  test('in the middle of a turn keeps earlier output', async () => {
     await lanes.start('fail-late')
     const { payload } = await lanes.turn('fail-late', '#say first words\n#run true\n#fail 500')
     expect(payload).toMatchObject({ status: 'failed', finalMessage: 'first words' })
@@ -85,7 +85,7 @@ describe('verification', () => {
     expect(JSON.stringify(request?.body)).toContain('present.txt exists')
   })
 
-  test('that fails fails the lane, with exit code and output, and stops there', async () => {
+  test('stops at the first failing command and fails the lane with exit code and output', async () => {
     await lanes.start('verify-fail', { verificationCommands: ['echo it is broken >&2; exit 3', 'echo never'] })
     await lanes.turn('verify-fail', '#say claimed')
     const lane = await lanes.untilStatus('verify-fail', 'failed')
@@ -94,7 +94,7 @@ describe('verification', () => {
     expect(await lanes.events('verify-fail', 'lane.completed')).toEqual([])
   })
 
-  test('is not run after a turn that failed', async () => {
+  test('does not run after a failed turn', async () => {
     await lanes.start('verify-not', { verificationCommands: ['true'] })
     await lanes.turn('verify-not', '#fail 500')
     await lanes.untilStatus('verify-not', 'failed')

@@ -16,7 +16,7 @@ afterAll(async () => {
   await fixture?.dispose()
 })
 
-test('a turn without progress is called stalled, ended, and failed with the cause', async () => {
+test('a turn without progress is stalled, interrupted, and fails with its cause', async () => {
   await lanes.start('stalled')
   const { payload } = await lanes.turn('stalled', '#say one word\n#hang')
   const [stalled] = await lanes.events('stalled', 'lane.turn.stalled')
@@ -28,8 +28,8 @@ test('a turn without progress is called stalled, ended, and failed with the caus
   expect((await lanes.turn('stalled', '#say moves again')).payload).toMatchObject({ status: 'completed' })
 })
 
-test('time that a person takes does not count as a stall', async () => {
-  // Not a command that some version knows to be harmless and runs without asking.
+test('time spent waiting for an approval does not count as a stall', async () => {
+  // A command that no version of Codex runs without asking.
   await lanes.start('patient', { kickoffPrompt: '#ask-run touch asked\n#say it was worth the wait' })
   const [approval] = await lanes.untilAsked('patient')
   const askedAt = Date.now()
@@ -41,7 +41,7 @@ test('time that a person takes does not count as a stall', async () => {
   expect(await lanes.events('patient', 'lane.turn.stalled')).toEqual([])
 })
 
-test('an idle session hibernates without a process, and a prompt wakes it with its memory', async () => {
+test('an idle session hibernates without a process, and a prompt resumes it with its history', async () => {
   await lanes.start('sleepy')
   await lanes.turn('sleepy', 'the secret word is plum\n#say noted')
   const { pid, threadId } = await lanes.session('sleepy')

@@ -19,12 +19,12 @@ afterAll(async () => {
 
 const requestsWith = (text: string) => fixture.model.requests.filter(({ prompt }) => prompt.includes(text))
 
-/** Resolves when Codex has asked the model to go on with a prompt: the turn is in the middle of its work. */
+/** Waits until Codex has asked the model about a text: the turn is in the middle of its work. */
 const underWay = (text: string) =>
   waitFor(() => requestsWith(text).length > 0, { timeoutMs: SLOW_MS, describe: `a model request for ${text}` })
 
 describe('steer', () => {
-  test('adds to the running turn and starts no other', async () => {
+  test('adds input to the running turn and starts no other', async () => {
     await lanes.start('steer')
     const prompt = await lanes.prompt('steer', '#sleep 400\n#run true\n#sleep 400\n#say the end')
     const steer = await lanes.post<TurnReceipt>('steer', 'steer', { input: 'be brief', expectedTurnId: prompt.turnId })
@@ -51,7 +51,7 @@ describe('steer', () => {
 })
 
 describe('interrupt', () => {
-  test('ends the turn, once, and says who did it', async () => {
+  test('ends the turn once and names its cause', async () => {
     await lanes.start('interrupt')
     const { turnId, commandId } = await lanes.prompt('interrupt', 'first\n#hang')
     await underWay('first')
@@ -111,7 +111,7 @@ describe('interrupt', () => {
 })
 
 describe('one turn at a time', () => {
-  test('a second prompt is refused, and the first is not disturbed', async () => {
+  test('a second prompt is refused and does not disturb the first', async () => {
     await lanes.start('busy')
     const { commandId, turnId } = await lanes.prompt('busy', '#sleep 600\n#say undisturbed')
     const second = await lanes.post('busy', 'prompt', { input: 'me too' })
@@ -136,7 +136,7 @@ describe('one turn at a time', () => {
 })
 
 describe('Idempotency-Key', () => {
-  test('a prompt sent again under its key runs once and gets the first answer', async () => {
+  test('a prompt repeated with its key runs once and gets the first answer', async () => {
     await lanes.start('again')
     const body = { input: 'only once\n#sleep 200\n#say once' }
     const answers = await Promise.all(Array.from({ length: 5 }, () => lanes.post<TurnReceipt>('again', 'prompt', body, 'key-1')))
@@ -154,7 +154,7 @@ describe('Idempotency-Key', () => {
     expect(requestsWith('something else')).toEqual([])
   })
 
-  test('it is remembered over the end of the session', async () => {
+  test('is remembered after the end of the session', async () => {
     await lanes.start('again-later')
     const body = { input: 'survives\n#say survived' }
     const first = await lanes.post<TurnReceipt>('again-later', 'prompt', body, 'key-2')
@@ -165,7 +165,7 @@ describe('Idempotency-Key', () => {
     expect(requestsWith('survives').length).toBe(1)
   })
 
-  test('the workflow sent again under its key makes one lane and one turn', async () => {
+  test('start-visible repeated with its key makes one lane and one turn', async () => {
     const body = { kickoffPrompt: 'kick off once\n#say kicked' }
     const first = await lanes.start('workflow-again', body, 'key-3')
     await lanes.untilStatus('workflow-again', 'done')
@@ -182,7 +182,7 @@ describe('Idempotency-Key', () => {
     expect([reused.status, reused.body.error], reused.text).toEqual([422, 'idempotency_key_reused'])
   })
 
-  test('steer and interrupt under a key act once', async () => {
+  test('steer and interrupt repeated with a key act once', async () => {
     await lanes.start('keys')
     const { commandId } = await lanes.prompt('keys', '#sleep 300\n#run true\n#sleep 300\n#say end')
     const steers = [
@@ -203,7 +203,7 @@ describe('Idempotency-Key', () => {
 })
 
 describe('a session', () => {
-  test('that is stopped in a turn ends both, and the next prompt brings it back', async () => {
+  test('stopped in a turn ends both, and the next prompt resumes it', async () => {
     await lanes.start('stop')
     const { commandId } = await lanes.prompt('stop', 'remember the plum\n#say noted\n#hang')
     await underWay('remember the plum')

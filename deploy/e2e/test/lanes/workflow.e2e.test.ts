@@ -36,7 +36,7 @@ let started: { status: number; body: StartVisibleResult }
 const idsOf = (events: readonly EventEnvelope[]): string[] => events.map(({ id }) => id)
 
 beforeAll(async () => {
-  // A real model takes seconds; the words of this one come slowly enough for the answer to show the turn running.
+  // The scripted model is paced so that the answer shows the turn running, as with a real model.
   fixture = await startBridgeFixture({ paceMs: 60 })
   lanes = new Lanes(fixture)
   observers = await observe(fixture)
@@ -63,7 +63,7 @@ test('the start-visible call of the contract answers with the running lane, its 
   expect(turn?.turnId).toBe(session.activeTurnId)
 })
 
-test('the stream shows the whole life of the turn, each once, in one order with growing ids', () => {
+test('the stream shows every event of the turn once, in order, with growing ids', () => {
   observers.sse.assertContiguous()
   const events = observers.streamed('lane-new')
   const firsts = MILESTONES.map((type) => events.findIndex((event) => event.type === type))
@@ -75,7 +75,7 @@ test('the stream shows the whole life of the turn, each once, in one order with 
   for (const frame of observers.sse.events) expect(frame.id).toBe(String((frame.data as EventEnvelope).seq))
 })
 
-test('the completion carries what was said, and the usage', async () => {
+test('the completion carries the final message and the usage', async () => {
   const completed = await lanes.until('lane-new', 'lane.turn.completed')
   expect(completed.payload).toMatchObject({
     status: 'completed',
@@ -153,7 +153,7 @@ test('step by step: lane, session, prompt, stop and delete', async () => {
   expect((await fixture.http.get('/lanes/by-hand')).body).toMatchObject({ error: 'lane_not_found' })
 })
 
-test('who is told that a lane was made or deleted sees it so at once', async () => {
+test('a client that got the answer to a create or delete sees its effect at once', async () => {
   const shown = async () => (await fixture.http.get<{ lanes: Lane[] }>('/lanes')).body.lanes.map(({ laneId }) => laneId)
   const seen: string[][] = []
   for (let round = 0; round < 15; round += 1) {

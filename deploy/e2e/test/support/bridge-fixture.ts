@@ -24,7 +24,7 @@ export type BridgeFixtureOptions = Pick<BridgeOptions, 'serviceEnv'> & {
   codex?: Omit<CodexHomeOptions, 'baseUrl' | 'dir'>
 }
 
-/** One whole bridge of its own: real servers, five service processes, the real codex, and a model that does what the prompt says. */
+/** A whole bridge: real servers, five service processes, the real codex, and a model that follows the script in the prompt. */
 export class BridgeFixture {
   readonly model: ScriptedModel
   readonly codexHome: string
@@ -32,7 +32,7 @@ export class BridgeFixture {
   readonly #options: BridgeFixtureOptions
   #bridge: RunningBridge | undefined
   #http: ApiClient | undefined
-  /** What the supervision said to its operator. */
+  /** Console lines of the supervision. */
   readonly said: string[] = []
 
   constructor(model: ScriptedModel, folder: TempDir, codexHome: string, options: BridgeFixtureOptions) {
@@ -59,7 +59,7 @@ export class BridgeFixture {
     return path
   }
 
-  /** Commands that Codex runs for this bridge now. */
+  /** Processes of a command that Codex runs for this bridge. */
   children(command: string): ProcessInfo[] {
     return findProcesses(
       ({ pid, cmdline }) => cmdline.join(' ') === command && readEnvironment(pid)?.['HOME'] === join(this.#folder.path, 'home'),
@@ -77,7 +77,7 @@ export class BridgeFixture {
     this.#http = await documentedApi(this.#bridge.baseUrl)
   }
 
-  /** Ends every process of the bridge, in order; the data stays. @throws Error when a codex process is left */
+  /** Stops every process of the bridge and keeps its data. @throws Error when a codex process is left */
   async stop(): Promise<void> {
     this.#http?.close()
     await this.#bridge?.stop()
@@ -86,7 +86,7 @@ export class BridgeFixture {
     if (left !== true) throw new Error(`codex processes are left: ${JSON.stringify(left)}`)
   }
 
-  /** Ends everything and removes the data. */
+  /** Stops everything and removes the data. */
   async dispose(): Promise<void> {
     try {
       await this.stop()

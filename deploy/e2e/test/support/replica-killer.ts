@@ -8,8 +8,8 @@ const MOST_MS = 4000
 const isRunner = (name: string): boolean => name.startsWith('session-runner')
 
 /**
- * Kills a random process of a bridge every two to four seconds. A runner takes the turns under way with it, as documented, so
- * runners are killed when the test says so.
+ * Kills a random process of a bridge every two to four seconds. Killing a session-runner interrupts its turns, as documented, so
+ * runners are killed only when the test asks for it.
  */
 export class ReplicaKiller {
   readonly killed: ProcessName[] = []
@@ -32,7 +32,7 @@ export class ReplicaKiller {
     await this.#killing
   }
 
-  /** Kills a random runner, in half of the calls. */
+  /** Kills a random session-runner in half of the calls. */
   async killRunner(): Promise<void> {
     if (this.#random() < 0.5) await this.#killOne(isRunner)
   }

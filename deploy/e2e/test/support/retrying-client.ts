@@ -6,16 +6,16 @@ import { SLOW_MS } from './bridge-environment.ts'
 type Answer = { error?: string; retryable?: boolean; status?: string } | undefined
 
 const PAUSE_MS = 100
-/** A gateway that was killed with a request in hand answers nothing; a client asks another one after this time. */
+/** How long a client waits for an answer before it asks another gateway. */
 const ATTEMPT_MS = 15_000
 
-/** The outcome is open: nobody was there, or nobody knows whether the command ran. */
+/** True if the outcome is open: the service is unavailable, or it is unknown whether the command ran. */
 const isOpen = ({ status, body }: ApiResponse<unknown>): boolean =>
   status === 503 || status === 504 || (status === 202 && (body as Answer)?.status === 'unknown')
 
 /**
- * A client as an operator would write it for several gateways: each request goes to the next one, and is sent again with the same
- * Idempotency-Key when the connection fails or the answer says that the outcome is open.
+ * A client for several gateways. Each request goes to the next gateway, and is repeated with the same Idempotency-Key if the
+ * connection fails or the outcome is open.
  */
 export const retryingApi = (baseUrls: readonly string[]): ApiClient => {
   const clients = baseUrls.map((baseUrl) => api(baseUrl))

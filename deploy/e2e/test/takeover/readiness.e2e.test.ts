@@ -13,7 +13,7 @@ afterAll(() => takeover.dispose())
 type Blocked = ErrorBody & { details: { reason: string; holder?: { pid: number; surface: string }; offers: string[] } }
 
 describe('a thread that another program has open', () => {
-  test('strict: refused with who has it and what can be done, and the lane says so', async () => {
+  test('strict: refused with its holder and the ways out, and the lane is blocked', async () => {
     const threadId = await takeover.execThread(takeover.workspace('strict'))
     const other = await takeover.foreign({ VSCODE_PID: '1' })
     await other.peer.call('thread/resume', { threadId, excludeTurns: true })
@@ -33,7 +33,7 @@ describe('a thread that another program has open', () => {
     expect((await takeover.lane('strict')).status).toBe('running')
   })
 
-  test('lenient: deferred, the kickoff skipped, and ready by itself when the other program ends', async () => {
+  test('lenient: deferred, the kickoff is skipped, and the lane becomes ready when the other program ends', async () => {
     const threadId = await takeover.execThread(takeover.workspace('lenient'))
     const other = await takeover.foreign()
     await other.peer.call('thread/resume', { threadId, excludeTurns: true })
@@ -53,11 +53,11 @@ describe('a thread that another program has open', () => {
 
     await other.stop()
     const ready = await takeover.until('lenient', 'lane.session.ready')
-    // The thread was made without any guard; that must not come along.
+    // The thread was made without a sandbox; that setting must not be taken over.
     expect(ready.payload).toMatchObject({ threadId, was: 'active_writer', approvalPolicy: 'on-request', sandbox: 'workspace-write' })
     expect(await takeover.session('lenient')).toMatchObject({ readinessDeferred: false, readinessReason: null, running: true })
 
-    // The retry of the first command is answered as before: what was skipped is not run now.
+    // A retry of the first command gets the same answer: the skipped kickoff does not run now.
     const again = await takeover.http.post<StartVisibleResult>('/codex/workflows/start-visible', body, key)
     expect([again.status, again.body.turn]).toEqual([201, null])
     expect((await takeover.events('lenient')).some(({ type }) => type === 'lane.turn.requested')).toBe(false)
@@ -68,7 +68,7 @@ describe('a thread that another program has open', () => {
     expect(done.payload).toMatchObject({ status: 'completed', finalMessage: 'done' })
   })
 
-  test('before its first turn: deferred for another reason, which changes on the way', async () => {
+  test('before its first turn: deferred for another reason, which changes later', async () => {
     const other = await takeover.foreign()
     const { thread } = await other.peer.call('thread/start', { cwd: takeover.workspace('unborn') })
     const started = await takeover.startVisible<StartVisibleResult>({ laneId: 'unborn', threadId: thread.id })
@@ -86,8 +86,8 @@ describe('a thread that another program has open', () => {
   })
 })
 
-describe('other things that stand in the way', () => {
-  test('an archived thread is refused in either mode, with the way out', async () => {
+describe('other obstacles', () => {
+  test('an archived thread is refused in both modes, with a way out', async () => {
     const threadId = await takeover.execThread(takeover.workspace('archived'))
     const other = await takeover.foreign()
     await other.peer.request('thread/archive', { threadId })
@@ -100,13 +100,13 @@ describe('other things that stand in the way', () => {
     }
   })
 
-  test('settings of another program do not come along with its thread, and what applies is said', async () => {
+  test('settings of another program are not taken over with its thread, and the answer names the settings in force', async () => {
     const threadId = await takeover.execThread(takeover.workspace('sticky'))
     const started = await takeover.startVisible<StartVisibleResult>({ laneId: 'sticky', threadId })
     expect(started.status, started.text).toBe(201)
     const { payload } = await takeover.until('sticky', 'lane.session.started')
     expect(payload).toMatchObject({ approvalPolicy: 'on-request', sandbox: 'workspace-write' })
-    // Proved by what Codex does, not only by what it says: a command outside the sandbox needs a person.
+    // Proof by behaviour: a command outside the sandbox needs an approval.
     await takeover.http.post('/lanes/sticky/prompt', { input: 'x\n#ask-run touch /var/tmp/never\n#say y' })
     expect((await takeover.until('sticky', 'lane.approval.requested')).payload).toMatchObject({ kind: 'command' })
     await takeover.http.post('/lanes/sticky/interrupt', {})

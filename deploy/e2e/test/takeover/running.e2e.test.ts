@@ -29,7 +29,7 @@ describe.runIf(process.platform === 'linux')('where processes can be seen', () =
 
   afterAll(() => takeover.dispose())
 
-  test('codex exec, another app-server and the lanes’ own show with the threads they hold', async () => {
+  test('codex exec, another app-server and those of lanes are listed with their threads', async () => {
     const { thread, session } = await startLane('own')
     const other = await takeover.foreign({ VSCODE_PID: '1' })
     const exec = await takeover.exec('x\n#sleep 20000\n#say y', takeover.workspace('exec'))
@@ -59,7 +59,7 @@ describe.runIf(process.platform === 'linux')('where processes can be seen', () =
   })
 })
 
-describe('where they cannot, and where only some folders are allowed', () => {
+describe('without a view of processes, and with allowed roots', () => {
   const folders = createTempDir('bridge-roots-')
 
   beforeAll(async () => {
@@ -77,7 +77,7 @@ describe('where they cannot, and where only some folders are allowed', () => {
     folders.cleanup()
   })
 
-  test('what runs is inferred from the lanes and from recent activity, and that is said', async () => {
+  test('running threads are inferred from lanes and recent activity, and the answer says so', async () => {
     const repoRoot = join(folders.path, 'allowed')
     const started = await takeover.startVisible<StartVisibleResult>({ laneId: 'own', repoRoot, kickoffPrompt: 'x\n#say y' })
     expect(started.status, started.text).toBe(201)
@@ -106,7 +106,7 @@ describe('where they cannot, and where only some folders are allowed', () => {
     expect(await takeover.lane(laneId)).toMatchObject({ status: 'blocked', blockedReason: { code: reason } })
   })
 
-  test('a thread that works outside is not taken over either, also where the lane names no folder', async () => {
+  test('a thread outside the allowed roots cannot be taken over, even if the lane names no folder', async () => {
     const threadId = await takeover.execThread(join(folders.path, 'outside'))
     const created = await takeover.http.post('/lanes', { laneId: 'bare', threadId })
     expect(created.status, created.text).toBe(201)

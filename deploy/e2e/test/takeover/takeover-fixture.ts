@@ -31,11 +31,11 @@ export type Takeover = {
   http: ApiClient
   codexHome: string
   workspace(name: string): string
-  /** Another program on the same home, as an editor would run it. */
+  /** An app-server of another program on the same home, like an editor's. */
   foreign(variables?: Record<string, string>): Promise<Foreign>
-  /** `codex exec`, without any guard, under way. */
+  /** A running `codex exec` without sandbox. */
   exec(prompt: string, cwd: string): Promise<{ process: ChildProcess; threadId: string; over: Promise<unknown> }>
-  /** A thread that `codex exec` made and left. */
+  /** A thread of a `codex exec` that has ended. */
   execThread(cwd: string): Promise<string>
   attach(body: Body): Promise<Lane>
   startVisible<T = Body>(body: Body): Promise<ApiResponse<T>>
@@ -148,7 +148,7 @@ export const startTakeover = async (settings: Record<string, string> = {}): Prom
   return takeover
 }
 
-/** One turn of another program. */
+/** Runs one turn in another program. */
 export const foreignTurn = async (server: Foreign, threadId: string, text: string): Promise<void> => {
   const over = new Promise<void>((resolve) => {
     server.peer.onNotification((method) => {

@@ -18,11 +18,11 @@ const changes = async (laneId: string): Promise<string[]> => {
   return found.find((finding) => finding.laneId === laneId)?.changes ?? []
 }
 
-/** Codex counts in whole seconds, and so does the watcher. */
+/** Codex and the watcher compare times in whole seconds. */
 const nextSecond = () => new Promise((resolve) => setTimeout(resolve, 1100))
 
 describe('the watcher', () => {
-  test('notices, once each, what another program does to the thread of a lane', async () => {
+  test('reports each change another program makes to a lane’s thread once', async () => {
     const cwd = takeover.workspace('watched')
     const threadId = await takeover.execThread(cwd)
     const attached = await takeover.attach({ laneId: 'watched', threadId })
@@ -68,7 +68,7 @@ describe('the watcher', () => {
     ])
   })
 
-  test('what the lane itself does is no finding', async () => {
+  test('does not report what the lane itself does', async () => {
     const started = await takeover.startVisible({
       laneId: 'own',
       title: 'Own',
@@ -83,7 +83,7 @@ describe('the watcher', () => {
     expect(await changes('own')).toEqual([])
   })
 
-  test('keeps running, or not, over a restart of its service', async () => {
+  test('stays on or off over a restart of its service', async () => {
     const status = () => takeover.http.get<WatchStatus>('/watch/status')
     const settles = (expected: Partial<WatchStatus>) =>
       waitFor(
