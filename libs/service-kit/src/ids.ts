@@ -41,7 +41,7 @@ export const fingerprint = (verb: string, body: unknown): string =>
 export const laneIdOfCommand = (commandId: string): string => `lane-${createHash('sha256').update(commandId).digest('hex').slice(0, 24)}`
 
 /** JSON with sorted keys: two bodies that mean the same have the same text. */
-export const canonicalJson = (value: unknown): string =>
+const canonicalJson = (value: unknown): string =>
   JSON.stringify(value, (_key, inner: unknown) =>
     inner !== null && typeof inner === 'object' && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([left], [right]) => (left < right ? -1 : 1)))

@@ -1,7 +1,7 @@
-export type Unit = 'ms' | 's' | 'req/s'
+type Unit = 'ms' | 's' | 'req/s'
 
 /** What the result of a figure is held against. */
-export type Target = { bound: 'at most' | 'at least'; value: number }
+type Target = { bound: 'at most' | 'at least'; value: number }
 
 /** One line of the report: the bridge, the baseline of the same run, and what follows from the two. */
 export type Figure = {

@@ -4,10 +4,10 @@ import { readProcStat } from '@codex-bridge/platform'
 const MS_PER_TICK = 10
 
 /** CPU time of each process so far, in milliseconds; undefined where the system does not tell. */
-export type CpuTimes = Record<string, number>
+type CpuTimes = Record<string, number>
 
 /** Reads the CPU times of named processes. One that is gone is left out; without /proc there are none. */
-export const readCpu = (pids: Readonly<Record<string, number | undefined>>): CpuTimes =>
+const readCpu = (pids: Readonly<Record<string, number | undefined>>): CpuTimes =>
   Object.fromEntries(
     Object.entries(pids).flatMap(([name, pid]) => {
       const ms = pid === undefined ? undefined : cpuOf(pid)

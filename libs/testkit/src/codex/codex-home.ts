@@ -49,7 +49,7 @@ export const createCodexHome = async (options: CodexHomeOptions): Promise<CodexH
 }
 
 /** The `config.toml` of {@link createCodexHome}. */
-export const codexConfigToml = (options: CodexHomeOptions): string => {
+const codexConfigToml = (options: CodexHomeOptions): string => {
   const features = { unbounded_connection_retries: false, ...options.features }
   return `model = ${quote(options.model ?? 'gpt-5.5')}
 model_provider = "scripted"

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 /** Output of a tool call, as sent back by codex. */
-export type ToolOutput = {
+type ToolOutput = {
   callId: string
   text: string
 }

@@ -1,7 +1,7 @@
-export type { CodexHome, CodexHomeOptions } from '../codex/codex-home.ts'
-export { codexConfigToml, createCodexHome } from '../codex/codex-home.ts'
-export type { Failure as ModelFailure, ModelStep, ToolStep } from './model-step.ts'
+export type { CodexHomeOptions } from '../codex/codex-home.ts'
+export { createCodexHome } from '../codex/codex-home.ts'
+export type { Failure as ModelFailure } from './model-step.ts'
 export { FAILURES as MODEL_FAILURES } from './model-step.ts'
-export { parsePromptScript } from './prompt-script.ts'
-export type { ModelRequest, ScriptedModel, ScriptedModelOptions, ScriptSource } from './scripted-model.ts'
+
+export type { ScriptedModel } from './scripted-model.ts'
 export { startScriptedModel } from './scripted-model.ts'

@@ -10,7 +10,7 @@ const MAX_LOGGED_REQUESTS = 1000
 const MAX_TURNS = 1000
 
 /** One request of codex to the model. */
-export type ModelRequest = {
+type ModelRequest = {
   /** Thread of the request, from its header; undefined from an unknown client. */
   threadId: string | undefined
   turnId: string | undefined
@@ -27,7 +27,7 @@ export type ModelRequest = {
 }
 
 /** Script for a turn, chosen at its first request. */
-export type ScriptSource = readonly ModelStep[] | ((request: ModelRequest) => readonly ModelStep[])
+type ScriptSource = readonly ModelStep[] | ((request: ModelRequest) => readonly ModelStep[])
 
 export type ScriptedModel = {
   /** `http://127.0.0.1:<port>` */

@@ -1,5 +1,5 @@
 /** Address and paths of a server process, as seen inside its container if it has one. */
-export type ServerPlace = {
+type ServerPlace = {
   readonly bindAddress: string
   readonly port: number
   readonly dataDir: string
