@@ -6,18 +6,18 @@ import type { BridgeFixture } from '../support/bridge-fixture.ts'
 import type { Lanes } from '../support/lanes-fixture.ts'
 import type { Observers } from '../support/observers-fixture.ts'
 
-/** Statuses that claim that something is going on. */
+/** Statuses of a lane at work. */
 const LIVE: ReadonlySet<string> = new Set(['starting', 'running', 'needs_approval', 'verifying'])
 
-/** Answers after which a client sends the same request again: nobody there yet, or the outcome is not known. */
+/** Answers after which a client repeats the request: no service is available yet, or the outcome is unknown. */
 const isRefusedForNow = (status: number): boolean => status === 502 || status === 503 || status === 504
 
-/** A process that was killed with a request in hand answers nothing: this long a client waits before it asks again. */
+/** How long a client waits for an answer before it repeats the request: a killed process never answers. */
 const CLIENT_PATIENCE_MS = 5000
 
 export type Patient = { receipt: TurnReceipt; tries: number }
 
-/** Prompts as a client does that knows nothing of the outage: again with the same key until there is an answer. */
+/** Prompts like a client that is unaware of the outage: it repeats the request with the same key until it gets an answer. */
 export const promptPatiently = async (lanes: Lanes, laneId: string, input: string, key: string): Promise<Patient> => {
   let tries = 0
   const receipt = await waitFor(
@@ -35,7 +35,7 @@ export const promptPatiently = async (lanes: Lanes, laneId: string, input: strin
 
 const idsOf = (events: readonly EventEnvelope[]): string[] => events.map(({ id }) => id)
 
-/** Waits until stream and webhook have what the log has, so that a comparison afterwards tells what is lost and what is not late. */
+/** Waits until stream and webhook have caught up with the log, so that a difference means loss and not delay. */
 const settle = (lanes: Lanes, observers: Observers, laneIds: readonly string[]): Promise<unknown> =>
   waitFor(
     async () => {
@@ -52,8 +52,8 @@ const settle = (lanes: Lanes, observers: Observers, laneIds: readonly string[]):
   )
 
 /**
- * Nothing was lost, repeated or reordered: the log, the stream and the webhook tell the same, what was seen before is still
- * there, and a repeated delivery is recognisable as one.
+ * Expects that nothing was lost, repeated or reordered: log, stream and webhook agree, events seen earlier are still there,
+ * and a repeated delivery can be recognised as such.
  */
 export const expectNothingLost = async (
   lanes: Lanes,
@@ -85,11 +85,11 @@ const OUTCOMES: ReadonlySet<string> = new Set(['lane.completed', 'lane.failed', 
 
 const endsOf = (events: readonly EventEnvelope[]): EventEnvelope[] => events.filter(({ type }) => type === 'lane.turn.completed')
 
-/** How often an end of a turn became a status of its lane. */
+/** How many ends of turns became a status of the lane. */
 const outcomesOf = (events: readonly EventEnvelope[], end: EventEnvelope): number =>
   events.filter(({ type, payload }) => OUTCOMES.has(type) && (payload['cause'] as { seq?: number } | null)?.seq === end.seq).length
 
-/** The status of a lane follows the end of its turn in a moment of its own. */
+/** Waits for the lane's status, which follows the end of its turn with a short delay. */
 const untilOutcomes = (lanes: Lanes, laneId: string): Promise<unknown> =>
   waitFor(
     async () => {
@@ -99,7 +99,7 @@ const untilOutcomes = (lanes: Lanes, laneId: string): Promise<unknown> =>
     { timeoutMs: SLOW_MS, intervalMs: 200, describe: `${laneId} to show how its turns ended` },
   )
 
-/** Every turn that was asked for has exactly one end, and each end became the status of its lane exactly once. */
+/** Expects that every requested turn ended exactly once, and that each end set the lane's status exactly once. */
 const expectEveryTurnEnded = (laneId: string, events: readonly EventEnvelope[]): void => {
   const asked = events.filter(({ type }) => type === 'lane.turn.requested').map(({ commandId }) => commandId)
   const ends = endsOf(events)
@@ -110,14 +110,14 @@ const expectEveryTurnEnded = (laneId: string, events: readonly EventEnvelope[]):
   for (const end of ends) expect(outcomesOf(events, end), `${laneId}: status after the turn that ended at ${end.seq}`).toBe(1)
 }
 
-/** What the log says last about the sessions of a lane. */
+/** The newest session state of a lane in the log. */
 const storedPhase = async (lanes: Lanes, laneId: string): Promise<{ seq: number; live: boolean }> => {
   const events = await lanes.events(laneId)
   const states = events.map(({ state }) => state as Partial<SessionState>).filter(({ phase }) => phase !== undefined)
   return { seq: events.at(-1)?.seq ?? 0, live: states.at(-1)?.phase === 'live' }
 }
 
-/** Log, lanes, sessions and processes agree: who shows life has it, and nothing lives that nobody shows. */
+/** Expects that log, lanes, sessions and processes agree: every running session has its process, and no other process is left. */
 export const expectTruth = (fixture: BridgeFixture, lanes: Lanes, laneIds: readonly string[]): Promise<unknown> =>
   waitFor(
     async () => {

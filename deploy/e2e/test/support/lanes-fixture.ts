@@ -14,7 +14,7 @@ import { expect } from 'vitest'
 import { SLOW_MS } from './bridge-environment.ts'
 import type { BridgeFixture } from './bridge-fixture.ts'
 
-/** An answer that may also be a refusal. */
+/** A body that may also be an error. */
 export type Answer<T> = ApiResponse<T & Partial<ErrorBody>>
 
 export type EventWish = {
@@ -26,7 +26,7 @@ export type EventWish = {
 
 const keyed = (key: string | undefined) => (key === undefined ? {} : { 'idempotency-key': key })
 
-/** The API of lanes as a test speaks of it. */
+/** The lane API, in the terms of the tests. */
 export class Lanes {
   readonly #fixture: BridgeFixture
 
@@ -34,7 +34,7 @@ export class Lanes {
     this.#fixture = fixture
   }
 
-  /** The one-shot workflow, in a folder of the lane's own. */
+  /** Calls start-visible with a separate folder for the lane. */
   async start(laneId: string, body: StartVisible = {}, key?: string): Promise<StartVisibleResult> {
     const whole = { laneId, repoRoot: this.#fixture.workspace(laneId), ...body }
     const answer = await this.#fixture.http.post<StartVisibleResult>('/codex/workflows/start-visible', whole, keyed(key))
@@ -42,13 +42,13 @@ export class Lanes {
     return answer.body
   }
 
-  /** A command to a lane, under a key if one is given. */
+  /** Sends a command to a lane, with an Idempotency-Key if one is given. */
   post<T>(laneId: string, what: string, body: unknown = {}, key?: string, timeoutMs = SLOW_MS): Promise<Answer<T>> {
     const headers = { 'content-type': 'application/json', ...keyed(key) }
     return this.#fixture.http.raw('POST', `/lanes/${laneId}/${what}`, { headers, body: JSON.stringify(body), timeoutMs })
   }
 
-  /** Prompts, and expects that to be accepted. */
+  /** Sends a prompt and expects it to be accepted. */
   async prompt(laneId: string, input: string, key?: string): Promise<TurnReceipt> {
     const answer = await this.post<TurnReceipt>(laneId, 'prompt', { input }, key)
     expect(answer.status, answer.text).toBe(202)
@@ -56,13 +56,13 @@ export class Lanes {
     return answer.body
   }
 
-  /** Prompts and waits for the end of the turn. */
+  /** Sends a prompt and waits for the end of its turn. */
   async turn(laneId: string, input: string, timeoutMs = SLOW_MS): Promise<EventEnvelope> {
     const { commandId } = await this.prompt(laneId, input)
     return await this.completion(laneId, commandId, { timeoutMs })
   }
 
-  /** The end of the turn that a command asked for. */
+  /** Waits for the end of the turn that a command started. */
   completion(laneId: string, commandId: string, wish: EventWish = {}): Promise<EventEnvelope> {
     return this.until(laneId, 'lane.turn.completed', { ...wish, where: (event) => event.commandId === commandId })
   }
@@ -102,7 +102,7 @@ export class Lanes {
     return waitFor(find, { timeoutMs, intervalMs: 50, describe: `${type} on ${laneId}` })
   }
 
-  /** Waits until the lane shows a status; its last look is the answer. */
+  /** Waits until the lane has a status, and returns the lane. */
   untilStatus(laneId: string, ...statuses: LaneStatus[]): Promise<Lane> {
     const look = async () => {
       const lane = await this.lane(laneId)
@@ -112,7 +112,7 @@ export class Lanes {
     return waitFor(look, { timeoutMs: SLOW_MS, intervalMs: 50, describe: `${laneId} to be ${statuses.join(' or ')}` })
   }
 
-  /** Waits until the lane shows something: what is shown follows the log in a moment of its own. */
+  /** Waits until the lane matches; views follow the log with a short delay. */
   untilShown(laneId: string, wanted: Partial<Lane>): Promise<Lane> {
     const look = async () => {
       const lane = await this.lane(laneId)

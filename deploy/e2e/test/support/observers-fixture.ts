@@ -5,7 +5,7 @@ import { expect } from 'vitest'
 import { SLOW_MS } from './bridge-environment.ts'
 import type { BridgeFixture } from './bridge-fixture.ts'
 
-/** A delivery as it came in. */
+/** A delivery as received. */
 export type Delivery = { webhookId: string; envelope: WebhookEnvelope }
 
 const deliveryOf = (request: ReceivedRequest): Delivery => ({
@@ -13,7 +13,7 @@ const deliveryOf = (request: ReceivedRequest): Delivery => ({
   envelope: request.json as WebhookEnvelope,
 })
 
-/** Subscribers of every event of a bridge, from its first one on: a stream that comes back by itself, and a webhook. */
+/** Subscribers to every event of a bridge: an SSE stream that reconnects, and a webhook. */
 export class Observers {
   readonly sse: SseClient
   readonly receiver: WebhookReceiver
@@ -25,19 +25,19 @@ export class Observers {
     this.webhook = webhook
   }
 
-  /** Events as the stream gave them; notices about the stream itself are none. */
+  /** Events in the order of the stream, without its notices. */
   streamed(laneId?: string): EventEnvelope[] {
     const events = this.sse.events.filter(({ event }) => event === 'message').map(({ data }) => data as EventEnvelope)
     return laneId === undefined ? events : events.filter((event) => event.laneId === laneId)
   }
 
-  /** In order of arrival, repetitions included. */
+  /** In order of arrival, including repeats. */
   deliveries(laneId?: string): Delivery[] {
     const all = this.receiver.requestsTo('/all').map(deliveryOf)
     return laneId === undefined ? all : all.filter(({ envelope }) => envelope.laneId === laneId)
   }
 
-  /** Ids in order of their first arrival. */
+  /** Event ids in order of first arrival. */
   delivered(laneId?: string): string[] {
     return [...new Set(this.deliveries(laneId).map(({ envelope }) => envelope.eventId))]
   }
@@ -48,7 +48,7 @@ export class Observers {
   }
 }
 
-/** Subscribes to everything; call it before the first lane exists. */
+/** Subscribes to every event. Call it before the first lane exists. */
 export const observe = async (fixture: BridgeFixture): Promise<Observers> => {
   const receiver = await startWebhookReceiver()
   const answer = await fixture.http.post<Webhook>('/webhooks', { url: receiver.url('/all'), events: ['*'] })
