@@ -224,19 +224,34 @@ describe('document and validators', () => {
 })
 
 describe('the AsyncAPI document', () => {
-  it('describes the subjects of events and deltas, and resolves every reference', async () => {
-    const { status, text, body } = await gateway.http.get<Record<string, Record<string, { address?: string }>>>('/asyncapi.json')
-    expect([status, body['asyncapi']]).toEqual([200, '3.0.0'])
-    expect(Object.values(body['channels'] ?? {}).map(({ address }) => address)).toEqual(
+  let document: { asyncapi: string; channels: Record<string, { address: string | null }>; servers: { nats: { security: unknown[] } } }
+  let text: string
+  beforeAll(async () => {
+    const answer = await gateway.http.get<typeof document>('/asyncapi.json')
+    expect(answer.status).toBe(200)
+    document = answer.body
+    text = answer.text
+  })
+
+  it('describes the subjects of events, deltas and commands', () => {
+    const addresses = Object.values(document.channels).flatMap(({ address }) => address ?? [])
+    expect(document.asyncapi).toBe('3.0.0')
+    expect(addresses.filter((address) => !address.startsWith('lane.cmd.'))).toEqual(
       ['lane', 'session', 'approval']
         .flatMap((aggregate) => [`lane.evt.{laneId}.${aggregate}`, `lane.live.{laneId}.${aggregate}`])
         .concat('lane.delta.{laneId}'),
     )
+    expect(addresses).toContain('lane.cmd.registry.get-lane')
+    expect(addresses).toContain('lane.cmd.session.{laneId}.prompt')
+    expect(new Set(addresses).size).toBe(addresses.length)
+  })
+
+  it('resolves every reference, and names the login of every role', () => {
     for (const [, pointer = ''] of text.matchAll(/"\$ref":"#\/([^"]+)"/g)) {
-      const found = pointer.split('/').reduce<unknown>((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], body)
+      const found = pointer.split('/').reduce<unknown>((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], document)
       expect([pointer, typeof found]).toEqual([pointer, 'object'])
     }
-    expect(text).toContain('"lane.turn.completed"')
+    expect(document.servers.nats.security).toContainEqual({ $ref: '#/components/securitySchemes/observer' })
     expect(text).not.toContain('"$id"')
   })
 })

@@ -20,6 +20,13 @@ export const EVENTS = {
 export const STATES = { lane: LaneState, session: SessionState, approval: ApprovalsState } as const
 export type StateOf<A extends Aggregate> = Static<(typeof STATES)[A]>
 
+/** Forwarded app-server notifications: one family of types, `lane.<method>.notification`. */
+export const NOTIFICATION = {
+  pattern: '^lane\\..+\\.notification$',
+  means: 'A notification of the app-server, as Codex sent it',
+  payload: NotificationPayload,
+} as const
+
 type Schemas = (typeof EVENTS)['lane'] & (typeof EVENTS)['session'] & (typeof EVENTS)['approval']
 type NotificationType = `lane.${string}.notification`
 type Types = {

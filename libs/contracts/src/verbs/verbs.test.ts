@@ -1,12 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { Approvals } from './approvals.ts'
+import { VERB_GROUPS } from './groups.ts'
 import { Registry } from './registry.ts'
-import { Codex, Runners } from './runners.ts'
 import { Sessions } from './sessions.ts'
 import { subjectOf, type Verb } from './verb.ts'
-import { Webhooks } from './webhooks.ts'
 
-const verbs: Verb[] = [Registry, Sessions, Runners, Codex, Approvals, Webhooks].flatMap((group): Verb[] => Object.values(group))
+const verbs: Verb[] = VERB_GROUPS.flatMap((group): Verb[] => Object.values(group))
 
 /** Every schema inside a schema, with the path to it. */
 const inside = (schema: unknown, path = ''): [string, Record<string, unknown>][] =>
