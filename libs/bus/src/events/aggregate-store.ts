@@ -1,4 +1,5 @@
 import { type Aggregate, BridgeError, type Draft, type EventOf, type StateOf } from '@codex-bridge/contracts'
+import { SerialQueue } from '@codex-bridge/platform'
 import { type AppendOptions, ConflictError, type EventLog } from './event-log.ts'
 
 /** Makes ids and reads the clock, so that everything else stays pure. */
@@ -74,9 +75,8 @@ export class OwnedAggregate<A extends Aggregate> {
   readonly #store: AggregateStore<A>
   readonly #append: AppendOptions
   #version: Version<StateOf<A>>
-  #tail: Promise<unknown> = Promise.resolve()
+  readonly #queue = new SerialQueue()
   #fenced = false
-  #waiting = 0
 
   constructor(store: AggregateStore<A>, version: Version<StateOf<A>>, append: AppendOptions) {
     this.#store = store
@@ -98,7 +98,7 @@ export class OwnedAggregate<A extends Aggregate> {
 
   /** Appends asked for and not yet stored. */
   get waiting(): number {
-    return this.#waiting
+    return this.#queue.waiting
   }
 
   /**
@@ -107,8 +107,7 @@ export class OwnedAggregate<A extends Aggregate> {
    * @throws BridgeError `fenced` once another owner has written
    */
   update(decide: (state: StateOf<A> | undefined) => Draft<A> | undefined): Promise<EventOf<A> | undefined> {
-    this.#waiting += 1
-    const run = this.#tail.then(async () => {
+    return this.#queue.run(async () => {
       if (this.#fenced) throw new BridgeError('fenced')
       const draft = decide(this.#version.state)
       if (!draft) return
@@ -122,16 +121,10 @@ export class OwnedAggregate<A extends Aggregate> {
         throw error instanceof ConflictError ? new BridgeError('fenced', error.message) : error
       }
     })
-    this.#tail = run
-      .catch(() => undefined)
-      .finally(() => {
-        this.#waiting -= 1
-      })
-    return run
   }
 
   /** Resolves when everything asked for so far is stored or has failed. */
-  async settled(): Promise<void> {
-    await this.#tail
+  settled(): Promise<void> {
+    return this.#queue.settled()
   }
 }

@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { findExecutable, parentDeathPrefix, signalGroup } from '@codex-bridge/platform'
+import { findExecutable, parentDeathPrefix, poll, signalGroup } from '@codex-bridge/platform'
 import { registerGroup, unregisterGroup } from './process-registry.ts'
+
+const READY_POLL_MS = 20
 
 export type ProcessExit = {
   readonly code: number | null
@@ -113,20 +115,21 @@ export class ManagedProcess {
   /** Resolves when the process is ready; rejects with its last output if it ends or times out before. */
   async ready(): Promise<void> {
     const { readyWhen, probe, readyTimeoutMs = 15_000 } = this.#options
-    const deadline = performance.now() + readyTimeoutMs
     let lastProblem = ''
-    while (this.running) {
+    const isReady = async (): Promise<boolean> => {
       try {
-        const spoke = readyWhen === undefined || readyWhen(this.output())
-        if (spoke && (probe === undefined || (await probe(this)))) return
+        return (readyWhen === undefined || readyWhen(this.output())) && (probe === undefined || (await probe(this)))
       } catch (error) {
         lastProblem = ` (last probe: ${error instanceof Error ? error.message : String(error)})`
+        return false
       }
-      if (performance.now() > deadline) {
-        throw new Error(`${this.name} was not ready after ${readyTimeoutMs} ms${lastProblem}\n${this.#tail()}`)
-      }
-      await Promise.race([sleep(20), this.exited])
     }
+    const outcome = await poll(async () => (this.running ? (await isReady()) && 'ready' : 'ended'), {
+      timeoutMs: readyTimeoutMs,
+      everyMs: READY_POLL_MS,
+    })
+    if (outcome === 'ready') return
+    if (this.running) throw new Error(`${this.name} was not ready after ${readyTimeoutMs} ms${lastProblem}\n${this.#tail()}`)
     const { code, signal } = await this.exited
     throw new Error(`${this.name} ended before it was ready (code ${code}, signal ${signal})\n${this.#tail()}`)
   }
