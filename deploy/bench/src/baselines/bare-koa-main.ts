@@ -18,7 +18,8 @@ router.get('/lanes/:laneId', (ctx) => {
   ctx.body = body
 })
 router.get('/same/:name', (ctx) => {
-  ctx.type = 'application/json'
+  // Not all of the texts are JSON.
+  ctx.type = 'text/plain'
   ctx.body = texts.get(ctx.params['name'] ?? '') ?? ''
 })
 
