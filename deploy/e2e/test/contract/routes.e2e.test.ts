@@ -260,9 +260,8 @@ describe('approvals and debug', () => {
       const status = action === 'approve' ? 'approved' : 'denied'
       const decided = await fixture.call('POST', `/lanes/{laneId}/approvals/{approvalId}/${action}`, 200, where)
       expect(decided).toMatchObject({ status, resolvedAt: expect.any(String) })
-      expect(await fixture.call('POST', `/lanes/{laneId}/approvals/{approvalId}/${action}`, 409, where)).toMatchObject({
-        error: 'approval_already_resolved',
-      })
+      const repeated = await fixture.call('POST', `/lanes/{laneId}/approvals/{approvalId}/${action}`, 409, where)
+      expect(repeated).toMatchObject({ error: 'approval_already_resolved' })
       await fixture.untilStatus('asked', 'done')
       if (action === 'approve') await fixture.call('POST', '/lanes/{laneId}/prompt', 202, { path, body: { input: '#ask-run touch no' } })
     }
@@ -276,9 +275,8 @@ describe('approvals and debug', () => {
       expect(approval).toMatchObject({ ...body, kind: 'manual', status: 'pending' })
       expect((await fixture.untilStatus('debugged', 'needs_approval')).pendingApprovals).toBe(1)
       const path = { laneId: 'debugged', approvalId: approval.approvalId }
-      expect(await fixture.call('POST', '/lanes/{laneId}/approvals/{approvalId}/approve', 200, { path })).toMatchObject({
-        status: 'approved',
-      })
+      const approved = await fixture.call('POST', '/lanes/{laneId}/approvals/{approvalId}/approve', 200, { path })
+      expect(approved).toMatchObject({ status: 'approved' })
       await fixture.untilStatus('debugged', 'running')
     }
     await fixture.call('POST', '/debug/request-approval', 404, { body: { laneId: 'nobody' } })
@@ -286,10 +284,8 @@ describe('approvals and debug', () => {
 
   it('complete and reconcile-stale', async () => {
     const body = { laneId: 'streamed', note: 'optional debug note' }
-    expect(await fixture.call('POST', '/debug/complete', 200, { body })).toMatchObject({
-      status: 'done',
-      statusReason: { message: body.note },
-    })
+    const lane = await fixture.call('POST', '/debug/complete', 200, { body })
+    expect(lane).toMatchObject({ status: 'done', statusReason: { message: body.note } })
     const event = await fixture.untilEvent('streamed', 'lane.completed')
     expect(event.payload).toMatchObject({ note: body.note, debug: true })
     const result = await fixture.call('POST', '/debug/reconcile-stale', 200, { body: {} })
