@@ -5,6 +5,7 @@ import {
   type ApprovalsState,
   BridgeError,
   type BridgeEvent,
+  CHECKPOINTS,
   isEventOf,
   type RequestOf,
   subjects,
@@ -41,7 +42,7 @@ export class ApprovalService {
     const timer = setInterval(() => void this.#expire(), EXPIRY_CHECK_MS)
     try {
       const observe = (problem: string) => logger.warn({ problem }, 'reactor')
-      await runReactor({ bus, name: 'approvals', signal, observe, decode: decodeEvent }, (event) => this.#react(event))
+      await runReactor({ bus, name: CHECKPOINTS.approvals, signal, observe, decode: decodeEvent }, (event) => this.#react(event))
     } finally {
       clearInterval(timer)
     }
@@ -84,6 +85,8 @@ export class ApprovalService {
   }
 
   async #react(event: BridgeEvent): Promise<void> {
+    // What another instance stored, such as a manual request: the leader alone lets it expire.
+    if (isEventOf(event, 'approval')) this.#note(event.state)
     if (!isEventOf(event, 'session') || !this.#mayMatter(event)) return
     const now = new Date().toISOString()
     const { expirySec } = this.#options

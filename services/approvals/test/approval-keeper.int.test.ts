@@ -85,6 +85,14 @@ const decide = (keeper: ApprovalService, action: 'approve' | 'deny', commandId: 
   keeper.decide({ commandId, laneId, approvalId, action, body: {} })
 
 describe('the keeper', () => {
+  it('lets a manual request expire that another instance took', async () => {
+    const leading = keep(1)
+    const other = new ApprovalService({ bus, log, logger, expirySec: 1 })
+    await other.request({ commandId: 'cmd-manual', body: { laneId } })
+    await waitFor(async () => (await list(other))[0]?.status === 'expired', { timeoutMs: 8000, describe: 'the request to expire' })
+    await leading.stop()
+  })
+
   it('of many who decide at once lets one win, and the others know who', async () => {
     const [one, two] = [keep(), new ApprovalService({ bus, log, logger, expirySec: 0 })]
     await raise('apr_1')
