@@ -1,4 +1,5 @@
-import { BridgeError } from '@codex-bridge/contracts'
+import { BridgeError, guard, Lane, Session } from '@codex-bridge/contracts'
+import { BoundedMap } from '@codex-bridge/platform'
 import type { Redis } from 'ioredis'
 import { guarded } from './connection.ts'
 import { keys } from './keys.ts'
@@ -16,10 +17,17 @@ export type Snapshot = {
 
 export type Page = { texts: string[]; nextCursor: string | null }
 
-/** Writes a snapshot only over an older one: replays and late writers are harmless. Returns 1 when written. */
+export type PageQuery = {
+  limit: number
+  cursor?: string | undefined
+  /** Narrows the list; called with the JSON text of a lane. */
+  accepts?: (text: string) => boolean
+}
+
+/** Writes a snapshot unless a newer one is there: replays and late writers are harmless. Returns 1 when written. */
 const WRITE_IF_NEWER = `
 local seq = tonumber(redis.call('HGET', KEYS[1], 'seq') or '-1')
-if tonumber(ARGV[1]) <= seq then return 0 end
+if tonumber(ARGV[1]) < seq then return 0 end
 redis.call('HSET', KEYS[1], 'seq', ARGV[1], 'lane', ARGV[2], 'session', ARGV[3], 'member', ARGV[4])
 return 1`
 
@@ -28,6 +36,12 @@ const TAKE_OUT = `
 local member = redis.call('HGET', KEYS[1], 'member')
 redis.call('DEL', KEYS[1])
 return member`
+
+/** Moves the checkpoint only from where its writer left it: not in a Redis that was emptied, or that another writer took over. */
+const ADVANCE = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2])
+return 1`
 
 /** One field of many lanes in one command: a command each costs the reading service several times what Redis takes. */
 const READ_FIELD = `
@@ -41,18 +55,43 @@ const BATCH = 256
 type WithScript = Redis & {
   writeSnapshot(key: string, seq: number, lane: string, session: string, member: string): Promise<number>
   takeOutSnapshot(key: string): Promise<string | null>
+  moveCheckpoint(key: string, from: string, to: string): Promise<number>
   readField(count: number, ...keysAndField: string[]): Promise<(string | null)[]>
 }
 
+/** A snapshot is not in the form of this version: Redis was written by another version of the bridge, or by somebody else. */
+export class InvalidSnapshotError extends Error {
+  constructor(laneId: string) {
+    super(`Redis has a snapshot of ${laneId} in another form`)
+    this.name = 'InvalidSnapshotError'
+  }
+}
+
+const IS_VALID = { lane: guard(Lane), session: guard(Session) }
+
+/** Texts found valid are remembered, because lists read the same ones again and again. */
+const REMEMBERED = 2048
+
 const CURSOR = /^[0-9TZ:.-]{10,40}\|[A-Za-z0-9_-]{1,64}$/
+
+/** A lane's place in the list: sorts by creation time, then by id. Also the cursor behind it. */
+export const memberOf = ({ createdAt, laneId }: { createdAt: string; laneId: string }): string => `${createdAt}|${laneId}`
+
+/** @throws BridgeError `invalid_cursor` */
+export const parseCursor = (cursor: string): string => {
+  if (!CURSOR.test(cursor)) throw new BridgeError('invalid_cursor')
+  return cursor
+}
 
 /** The read model of lanes and sessions in Redis. Only the projector writes it. */
 export class SnapshotStore {
   readonly #redis: WithScript
+  readonly #valid = new BoundedMap<string, string>(REMEMBERED)
 
   constructor(redis: Redis) {
     redis.defineCommand('writeSnapshot', { numberOfKeys: 1, lua: WRITE_IF_NEWER })
     redis.defineCommand('takeOutSnapshot', { numberOfKeys: 1, lua: TAKE_OUT })
+    redis.defineCommand('moveCheckpoint', { numberOfKeys: 1, lua: ADVANCE })
     redis.defineCommand('readField', { lua: READ_FIELD, readOnly: true })
     this.#redis = redis as WithScript
   }
@@ -64,7 +103,7 @@ export class SnapshotStore {
 
   /** Stores a snapshot unless a newer one is there. */
   async write(snapshot: Snapshot): Promise<void> {
-    const member = `${snapshot.createdAt}|${snapshot.laneId}`
+    const member = memberOf(snapshot)
     await guarded(async () => {
       const written = this.#redis.writeSnapshot(keys.lane(snapshot.laneId), snapshot.seq, snapshot.lane, snapshot.session ?? '', member)
       const indexed = this.#redis.zadd(keys.index, 0, member)
@@ -80,9 +119,17 @@ export class SnapshotStore {
     })
   }
 
-  /** Moves the checkpoint. Call it behind the writes it vouches for: commands of a connection are carried out in order. */
-  async advance(checkpoint: number): Promise<void> {
+  /** Sets the checkpoint, whatever it was. */
+  async reset(checkpoint: number): Promise<void> {
     await guarded(() => this.#redis.set(keys.checkpoint, String(checkpoint)))
+  }
+
+  /**
+   * Moves the checkpoint. Call it behind the writes it vouches for: commands of a connection are carried out in order.
+   * @returns false when the checkpoint is not where the caller left it: Redis was emptied, or somebody else writes it
+   */
+  async advance(from: number, to: number): Promise<boolean> {
+    return (await guarded(() => this.#redis.moveCheckpoint(keys.checkpoint, String(from), String(to)))) === 1
   }
 
   /** Up to where the log is reflected here; undefined when Redis is empty. */
@@ -126,15 +173,13 @@ export class SnapshotStore {
 
   /**
    * Newest lanes first. The order is by creation time and id, so pages stay stable while lanes change.
-   * @param accepts narrows the list; called with the JSON text
-   * @throws BridgeError `invalid_cursor`
+   * @throws BridgeError `invalid_cursor`; InvalidSnapshotError
    */
-  async lanes(query: { limit: number; cursor?: string | undefined; accepts?: (text: string) => boolean }): Promise<Page> {
-    if (query.cursor !== undefined && !CURSOR.test(query.cursor)) throw new BridgeError('invalid_cursor')
+  async lanes(query: PageQuery): Promise<Page> {
     const texts: string[] = []
     // One more than asked for tells that there is a next page. What a filter takes out is not known before.
     const batch = query.accepts ? BATCH : Math.min(BATCH, query.limit + 1)
-    let from = query.cursor === undefined ? '+' : `(${query.cursor}`
+    let from = query.cursor === undefined ? '+' : `(${parseCursor(query.cursor)}`
     for (;;) {
       const members = await guarded(() => this.#redis.zrange(keys.index, from, '-', 'BYLEX', 'REV', 'LIMIT', 0, batch))
       const found = await this.#fieldOf(members, 'lane')
@@ -160,11 +205,30 @@ export class SnapshotStore {
     return texts
   }
 
-  /** A field of each lane, null where it was taken out meanwhile. */
+  /** A lane that never had a session has an empty text for it. */
+  #assertValid(laneId: string, field: 'lane' | 'session', text: string | null | undefined): void {
+    if (!text) return
+    const key = `${field} ${laneId}`
+    if (this.#valid.get(key) === text) return
+    if (!IS_VALID[field](parsed(text))) throw new InvalidSnapshotError(laneId)
+    this.#valid.set(key, text)
+  }
+
+  /** A field of each lane, null where it was taken out meanwhile. @throws InvalidSnapshotError */
   async #fieldOf(members: string[], field: 'lane' | 'session'): Promise<(string | null)[]> {
     if (members.length === 0) return []
     const wanted = members.map((member) => keys.lane(laneIdOf(member)))
-    return await guarded(() => this.#redis.readField(wanted.length, ...wanted, field))
+    const texts = await guarded(() => this.#redis.readField(wanted.length, ...wanted, field))
+    for (const [index, member] of members.entries()) this.#assertValid(laneIdOf(member), field, texts[index])
+    return texts
+  }
+}
+
+const parsed = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }
 

@@ -1,9 +1,9 @@
-import { BridgeError } from '@codex-bridge/contracts'
+import { BridgeError, type Lane, type Session } from '@codex-bridge/contracts'
 import { type RedisServer, startRedis, waitFor } from '@codex-bridge/testkit'
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { connectStore } from '../src/connection.ts'
-import { type Snapshot, SnapshotStore } from '../src/snapshot-store.ts'
+import { InvalidSnapshotError, type Snapshot, SnapshotStore } from '../src/snapshot-store.ts'
 
 let server: RedisServer
 let redis: Redis
@@ -23,11 +23,23 @@ afterAll(async () => {
 beforeEach(() => server.flush())
 
 /** A lane created at the n-th second. */
+const NOW = '2026-01-01T00:00:00.000Z'
+const laneOf = (laneId: string, seq: number): Lane => ({
+  ...{ laneId, seq, createdAt: NOW, updatedAt: NOW, statusSince: NOW, status: 'idle', statusReason: null, blockedReason: null },
+  ...{ projectId: null, title: null, repoRoot: null, branch: null, worktreePath: null, worktree: null, threadId: null, model: null },
+  ...{ activeTurnId: null, sessionRunning: false, pendingApprovals: 0, readinessMode: 'lenient', preferredSurface: 'any' },
+  ...{ requirePreferredSurface: false, surface: 'unknown', thread: null, acceptanceCriteria: [], verificationCommands: [] },
+})
+const sessionOf = (laneId: string, seq: number): Session => ({
+  ...{ laneId, seq, running: false, threadId: null, startedAt: null, pendingRequests: 0, activeTurnId: null, readinessMode: 'lenient' },
+  ...{ readinessDeferred: false, readinessReason: null, subAgents: [], phase: 'none', epoch: 0, runnerId: null, pid: null },
+  ...{ codexVersion: null, stopReason: null },
+})
 const snapshot = (laneId: string, seq: number, second = 0, more: Partial<Snapshot> = {}): Snapshot => ({
   laneId,
   seq,
   createdAt: new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString(),
-  lane: JSON.stringify({ laneId, seq }),
+  lane: JSON.stringify(laneOf(laneId, seq)),
   session: null,
   ...more,
 })
@@ -53,7 +65,7 @@ describe('write', () => {
   it('never lets an older snapshot replace a newer one, in whatever order they come', async () => {
     const seqs = [5, 3, 9, 9, 1, 8, 7, 2]
     await Promise.all(seqs.map((seq) => store.write(snapshot('a', seq, 0, { session: JSON.stringify({ seq }) }))))
-    expect(await store.lane('a')).toBe(JSON.stringify({ laneId: 'a', seq: 9 }))
+    expect(await store.lane('a')).toBe(JSON.stringify(laneOf('a', 9)))
     expect(await store.session('a')).toBe(JSON.stringify({ seq: 9 }))
   })
 
@@ -63,7 +75,7 @@ describe('write', () => {
     const reader = new SnapshotStore(reading)
     await waitFor(() => reader.ready)
     const writing = (async () => {
-      for (let seq = 1; seq <= 200; seq += 1) await Promise.all([store.write(snapshot('a', seq)), store.advance(seq)])
+      for (let seq = 1; seq <= 200; seq += 1) await Promise.all([store.write(snapshot('a', seq)), store.reset(seq)])
     })()
     for (let seen = 0; seen < 200; ) {
       seen = (await reader.checkpoint()) ?? 0
@@ -78,18 +90,38 @@ describe('write', () => {
     expect(await store.session('nobody')).toBeUndefined()
     await store.write(snapshot('a', 1))
     expect(await store.session('a')).toBeUndefined()
-    await store.write(snapshot('b', 2, 0, { session: '{"s":1}' }))
-    expect(await store.sessions()).toEqual(['{"s":1}'])
+    const session = JSON.stringify(sessionOf('b', 2))
+    await store.write(snapshot('b', 2, 0, { session }))
+    expect(await store.sessions()).toEqual([session])
   })
+})
+
+it('refuses to list a snapshot in another form, until it is written again', async () => {
+  for (const lane of ['{', '{"laneId":"a"}', '[]']) {
+    await store.write(snapshot('a', 1, 0, { lane }))
+    await expect(store.lanes({ limit: 10 })).rejects.toThrow(InvalidSnapshotError)
+    await store.write(snapshot('a', 1))
+    expect((await list({ limit: 10 })).ids).toEqual(['a'])
+  }
+})
+
+it('moves the checkpoint only from where its writer left it', async () => {
+  await store.reset(3)
+  expect(await store.advance(3, 5)).toBe(true)
+  expect(await store.advance(3, 6)).toBe(false)
+  expect(await store.checkpoint()).toBe(5)
+  await redis.flushall()
+  expect(await store.advance(5, 6)).toBe(false)
+  expect(await store.checkpoint()).toBeUndefined()
 })
 
 it('lists the sessions of more lanes than are read at once', async () => {
   const count = 600
-  const session = (index: number) => (index % 3 === 0 ? JSON.stringify({ index }) : null)
+  const session = (index: number) => (index % 3 === 0 ? JSON.stringify(sessionOf(`lane-${index}`, index)) : null)
   await Promise.all(
     Array.from({ length: count }, (_, index) => store.write(snapshot(`lane-${index}`, index + 1, index, { session: session(index) }))),
   )
-  const found = (await store.sessions()).map((text) => (JSON.parse(text) as { index: number }).index)
+  const found = (await store.sessions()).map((text) => (JSON.parse(text) as Session).seq)
   expect(found.sort((left, right) => left - right)).toEqual(Array.from({ length: count / 3 }, (_, index) => index * 3))
 })
 
@@ -108,7 +140,7 @@ describe('remove', () => {
     await store.write(snapshot('a', 1, 0))
     for (let round = 1; round <= 20; round += 1) {
       await Promise.all([store.remove('a'), store.write(snapshot('a', round * 10 + 1, round))])
-      expect(await store.lane('a')).toBe(JSON.stringify({ laneId: 'a', seq: round * 10 + 1 }))
+      expect(await store.lane('a')).toBe(JSON.stringify(laneOf('a', round * 10 + 1)))
       expect((await list({ limit: 10 })).ids).toEqual(['a'])
     }
   })
@@ -185,7 +217,7 @@ describe('lanes', () => {
 describe('prune and clear', () => {
   it('prune removes what is not kept, and clear everything', async () => {
     for (const id of ['a', 'b', 'c']) await store.write(snapshot(id, 1))
-    await store.advance(7)
+    await store.reset(7)
     await store.prune((laneId) => laneId === 'b')
     expect((await list({ limit: 10 })).ids).toEqual(['b'])
     expect(await store.lane('a')).toBeUndefined()
@@ -203,7 +235,7 @@ describe('prune and clear', () => {
     await store.prune((laneId) => laneId === 'a')
     expect((await list({ limit: 10 })).ids).toEqual(['a'])
     expect(await members()).toHaveLength(1)
-    expect(await store.lane('a')).toBe(JSON.stringify({ laneId: 'a', seq: 5 }))
+    expect(await store.lane('a')).toBe(JSON.stringify(laneOf('a', 5)))
   })
 
   it('does not remove a lane that appears while it runs', async () => {
@@ -223,7 +255,8 @@ describe('while Redis is away', () => {
   const calls: [string, () => Promise<unknown>][] = [
     ['write', () => store.write(snapshot('a', 1))],
     ['remove', () => store.remove('a')],
-    ['advance', () => store.advance(1)],
+    ['reset', () => store.reset(1)],
+    ['advance', () => store.advance(0, 1)],
     ['checkpoint', () => store.checkpoint()],
     ['lane', () => store.lane('a')],
     ['session', () => store.session('a')],
@@ -246,8 +279,8 @@ describe('while Redis is away', () => {
     }
     await server.restart()
     await waitFor(() => store.ready, { timeoutMs: 5000 })
-    expect(await store.lane('kept')).toBe(JSON.stringify({ laneId: 'kept', seq: 3 }))
-    await store.advance(4)
+    expect(await store.lane('kept')).toBe(JSON.stringify(laneOf('kept', 3)))
+    await store.reset(4)
     expect(await store.checkpoint()).toBe(4)
     expect(seen).toContain('down')
     expect(seen.at(-1)).toBe('up')

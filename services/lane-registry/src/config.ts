@@ -1,5 +1,6 @@
 import { serviceEnvironment } from '@codex-bridge/service-kit'
 import { type Static, Type } from 'typebox'
+import type { RetentionPolicy } from './retention/retention-plan.ts'
 
 /** Environment of the lane-registry. */
 export const RegistryConfig = Type.Object({
@@ -9,6 +10,27 @@ export const RegistryConfig = Type.Object({
     default: 5000,
     minimum: 200,
     description: 'How often live sessions are compared with their leases.',
+  }),
+  BRIDGE_RETENTION_DAYS: Type.Integer({
+    default: 30,
+    minimum: 0,
+    maximum: 3650,
+    description: 'Days that the events of a deleted lane stay in the event log. `0` removes them once the grace is over.',
+  }),
+  BRIDGE_RETENTION_GRACE_SEC: Type.Integer({
+    default: 60,
+    minimum: 0,
+    maximum: 86_400,
+    description:
+      'Seconds that the events of a deleted lane stay in any case, so that retried commands, reconnecting readers and new webhook ' +
+      'subscriptions still find them.',
+  }),
+  BRIDGE_EVENTS_MAX_BYTES: Type.Integer({
+    default: 8 * 1024 ** 3,
+    minimum: 0,
+    description:
+      'Size of the event log above which deleted lanes are removed before their days are over, oldest first. `/health` raises an alarm ' +
+      'from 80 % on. Events of lanes that are not deleted stay. `0` is no limit.',
   }),
   BRIDGE_RPC_UNRESTRICTED: Type.Enum(['0', '1'], {
     default: '0',
@@ -30,3 +52,9 @@ export const RegistryConfig = Type.Object({
   }),
 })
 export type RegistryConfig = Static<typeof RegistryConfig>
+
+export const retentionPolicy = (config: RegistryConfig): RetentionPolicy => ({
+  days: config.BRIDGE_RETENTION_DAYS,
+  graceSec: config.BRIDGE_RETENTION_GRACE_SEC,
+  maxBytes: config.BRIDGE_EVENTS_MAX_BYTES,
+})

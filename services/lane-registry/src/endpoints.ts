@@ -1,75 +1,107 @@
-import { type Bus, type Endpoints, type EventLog, serve } from '@codex-bridge/bus'
+import { type Bus, type Endpoints, type EventLog, reactorLag, serve } from '@codex-bridge/bus'
 import { Registry } from '@codex-bridge/contracts'
 import { BRIDGE_VERSION, type Logger, logServed } from '@codex-bridge/service-kit'
 import type { SnapshotStore } from '@codex-bridge/store'
 import type { LaneQueries } from './lanes/lane-queries.ts'
 import type { LaneService } from './lanes/lane-service.ts'
-import type { LaneProjector } from './projection/lane-projector.ts'
+import type { LaneTakeover } from './lanes/lane-takeover.ts'
+import type { Leadership } from './leadership.ts'
+import { type LaneProjection, POLICY } from './projection/lane-projection.ts'
+import type { Retention } from './retention/retention.ts'
 import type { SessionReconciler } from './sessions/session-reconciler.ts'
+import type { ThreadCommands } from './threads/thread-commands.ts'
 import type { ThreadService } from './threads/thread-service.ts'
 import type { RunnerSurvey } from './watch/runner-survey.ts'
+import type { ThreadWatcher } from './watch/thread-watcher.ts'
 
-export type EndpointParts = {
+export type RegistryParts = {
   bus: Bus
   log: EventLog
   store: SnapshotStore
-  projector: LaneProjector
-  reader: LaneQueries
-  workflow: LaneService
+  projection: LaneProjection
+  queries: LaneQueries
+  lanes: LaneService
+  takeover: LaneTakeover
   threads: ThreadService
+  threadCommands: ThreadCommands
   survey: RunnerSurvey
   reconciler: SessionReconciler
+  retention: Retention
+  leadership: Leadership
   logger: Logger
   instance: string
 }
 
-/** Puts the lane-registry on the bus. */
-export const serveRegistry = (parts: EndpointParts): Promise<Endpoints> => {
-  const { reader, workflow, threads, survey, reconciler } = parts
+/** Serves what every registry answers. Call it once the projection has caught up. */
+export const serveRegistry = (parts: RegistryParts): Promise<Endpoints> => {
+  const { bus, projection, queries, lanes, takeover, threads, threadCommands, survey, reconciler, instance } = parts
+  /** Handles a request when the projection has everything stored before it. */
+  const current =
+    <Request, Reply>(handle: (request: Request) => Promise<Reply>) =>
+    async (request: Request): Promise<Reply> => {
+      await projection.current()
+      return await handle(request)
+    }
   return serve(
-    parts.bus,
-    { name: 'lane-registry', version: BRIDGE_VERSION, metadata: { instance: parts.instance } },
+    bus,
+    { name: 'lane-registry', version: BRIDGE_VERSION, metadata: { instance } },
     Registry,
     {
-      createLane: (request) => workflow.create(request),
-      getLane: ({ laneId, minSeq }) => reader.laneText(laneId, minSeq),
-      listLanes: (request) => reader.lanes(request),
-      deleteLane: (request) => workflow.delete(request),
-      startVisible: (request) => workflow.startVisible(request, threads, survey),
-      attach: (request) => workflow.attach(request, threads, survey),
-      syncLane: (request) => workflow.sync(request, threads),
-      cleanup: (request) => workflow.cleanup(request),
-      rpc: (request) => threads.rpc(request),
-      getThread: (request) => threads.read(request),
-      loadedThreads: () => threads.loaded(),
-      listThreads: (request) => threads.list(request),
-      activeThreads: (request) => threads.active(request),
-      rollbackThread: (request) => threads.rollback(request),
-      turnOnThread: (request) => threads.turn(request),
-      debugComplete: (request) => workflow.debugComplete(request),
+      createLane: (request) => lanes.create(request),
+      getLane: ({ laneId, minSeq }) => queries.laneText(laneId, minSeq),
+      listLanes: (request) => queries.lanes(request),
+      deleteLane: current((request) => lanes.delete(request)),
+      startVisible: current((request) => takeover.startVisible(request)),
+      attach: current((request) => takeover.attach(request)),
+      syncLane: current((request) => takeover.sync(request)),
+      cleanup: current((request) => lanes.cleanup(request)),
+      rpc: current((request) => threadCommands.rpc(request)),
+      getThread: current((request) => threads.read(request)),
+      loadedThreads: current(() => threads.loaded()),
+      listThreads: current((request) => threads.list(request)),
+      activeThreads: current((request) => threads.active(request)),
+      rollbackThread: current((request) => threadCommands.rollback(request)),
+      turnOnThread: current((request) => threadCommands.turn(request)),
+      runningCodex: current((request) => survey.running(request)),
+      debugComplete: (request) => lanes.debugComplete(request),
       debugReconcile: ({ body }) => reconciler.reconcileNow(body),
-      startSession: (request) => workflow.startSession(request),
-      stopSession: (request) => workflow.stopSession(request),
-      getSession: ({ laneId, minSeq }) => reader.sessionText(laneId, minSeq),
-      listSessions: () => reader.sessions(),
-      laneEvents: (request) => reader.events(request),
+      startSession: (request) => lanes.startSession(request),
+      stopSession: (request) => lanes.stopSession(request),
+      getSession: ({ laneId, minSeq }) => queries.sessionText(laneId, minSeq),
+      listSessions: () => queries.sessions(),
+      laneEvents: (request) => queries.events(request),
       health: () => describe(parts),
     },
     { observe: logServed(parts.logger) },
   )
 }
 
-/** What /health shows of this service: `lag` is how many stored events the projection has not folded yet. */
-const describe = async ({ log, store, projector, instance }: EndpointParts) => {
-  const { lastSeq, messages, bytes } = await log.extent()
-  // Where another process leads, its copy in Redis tells how far it is.
-  const read = projector.leading ? projector.processed : store.ready ? await store.checkpoint().catch(() => undefined) : undefined
+/** Serves what only the leader can answer, because only the leader runs the watcher. */
+export const serveWatch = (parts: { bus: Bus; watcher: ThreadWatcher; logger: Logger; instance: string }): Promise<Endpoints> => {
+  const { bus, watcher, logger, instance } = parts
+  return serve(
+    bus,
+    { name: 'lane-registry-leader', version: BRIDGE_VERSION, metadata: { instance } },
+    Registry,
+    {
+      watchStatus: () => watcher.status(),
+      watchStart: (request) => watcher.start(request),
+      watchStop: () => watcher.stop(),
+      watchTick: () => watcher.tick(),
+    },
+    { observe: logServed(logger) },
+  )
+}
+
+/** What /health shows of this service. `lag`: events that are not folded here, or whose statuses the leader has not announced. */
+const describe = async ({ bus, log, store, projection, retention, leadership, instance }: RegistryParts) => {
+  const [{ lastSeq, messages, bytes }, policyLag] = await Promise.all([log.extent(), reactorLag(bus, POLICY).catch(() => undefined)])
   return {
     instance,
-    leading: projector.leading,
+    leading: leadership.isLeading,
     redis: store.ready ? 'up' : 'down',
-    copied: projector.copied,
-    events: { lastSeq, stored: messages, bytes },
-    lag: read === undefined ? null : Math.max(0, lastSeq - read),
+    copied: leadership.isCopyIntact,
+    events: { lastSeq, stored: messages, ...retention.sizeOf(bytes) },
+    lag: policyLag === undefined ? null : Math.max(policyLag, lastSeq - projection.processed),
   }
 }

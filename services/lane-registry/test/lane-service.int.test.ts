@@ -1,16 +1,8 @@
-import { type Endpoints, serve, serveLane } from '@codex-bridge/bus'
-import {
-  BridgeError,
-  type LaneState,
-  Runners,
-  type SessionReply,
-  type SessionState,
-  Sessions,
-  type TurnReceipt,
-} from '@codex-bridge/contracts'
+import { BridgeError } from '@codex-bridge/contracts'
 import { newCommandId } from '@codex-bridge/service-kit'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createLane, eventsOf, type Registry, type Rig, say, startRig } from './registry-fixture.ts'
+import { ScriptedRunner } from './scripted-runner.ts'
 
 let rig: Rig
 let registry: Registry
@@ -20,91 +12,22 @@ beforeAll(async () => {
 })
 afterAll(() => rig.stop())
 
-/** Answers claims on the bus and writes the session aggregate, with no Codex behind it: the registry cannot tell. */
-class RunnerOnTheBus {
-  readonly asked: string[] = []
-  policy: 'resume' | 'stop' = 'resume'
-  refuse: BridgeError | undefined
-  refuseWorktree: BridgeError | undefined
-  readonly #endpoints: Endpoints[] = []
-
-  async open(): Promise<void> {
-    const about = { name: 'runner', version: '0.1.0' }
-    const take = (verb: 'claim' | 'recover', lane: LaneState) => this.#take(verb, lane)
-    this.#endpoints.push(
-      await serve(rig.bus, about, Runners, {
-        claim: ({ lane }) => take('claim', lane),
-        recover: ({ lane }) => take('recover', lane),
-        planWorktree: ({ laneId, branch }) => {
-          this.asked.push('plan-worktree')
-          return { path: `/srv/worktrees/${laneId}`, branch: branch ?? laneId, branchCreated: true, base: 'abc' }
-        },
-        createWorktree: ({ worktree }) => this.#worktree('create-worktree', worktree),
-        removeWorktree: ({ worktree: { path, branch } }) =>
-          this.#worktree('remove-worktree', { path, branch, removed: true, reason: null, branchDeleted: true, branchReason: null }),
-      }),
-    )
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(this.#endpoints.splice(0).map((endpoints) => endpoints.stop()))
-  }
-
-  #worktree<T>(verb: string, answer: T): T {
-    this.asked.push(verb)
-    if (this.refuseWorktree) throw this.refuseWorktree
-    return answer
-  }
-
-  async #take(verb: 'claim' | 'recover', lane: LaneState): Promise<SessionReply> {
-    this.asked.push(verb)
-    const { laneId } = lane
-    if (this.refuse) throw this.refuse
-    const { state } = await rig.sessions.load(laneId)
-    if (state?.phase === 'live' || state?.phase === 'claimed')
-      await say(rig, laneId, 'lane.session.lost', { phase: 'lost' }, { reason: 'runner_gone' })
-    if (verb === 'recover' && this.policy === 'stop') return this.#reply(laneId)
-    await say(rig, laneId, 'lane.session.claimed', { phase: 'claimed' }, { purpose: verb === 'claim' ? 'start' : 'recover' })
-    const type = verb === 'claim' ? 'lane.session.started' : 'lane.session.recovered'
-    await say(rig, laneId, type, { phase: 'live', threadId: `thread-${laneId}` })
-    this.#endpoints.push(
-      serveLane(rig.bus, laneId, Sessions, {
-        status: () => this.#reply(laneId),
-        prompt: async ({ commandId }): Promise<TurnReceipt> => {
-          const seq = await say(rig, laneId, 'lane.turn.requested', {})
-          return { laneId, sessionId: laneId, threadId: null, turnId: 'turn-1', action: 'prompt', status: 'inProgress', commandId, seq }
-        },
-        stop: async () => {
-          await say(rig, laneId, 'lane.session.stopped', { phase: 'stopped' }, { cause: 'command', reason: null })
-          return this.#reply(laneId)
-        },
-      }),
-    )
-    return this.#reply(laneId)
-  }
-
-  async #reply(laneId: string): Promise<SessionReply> {
-    const { state, seq } = await rig.sessions.load(laneId)
-    return { session: state as SessionState, thread: { id: `thread-${laneId}`, name: null, cwd: null }, seq }
-  }
-}
-
-let runner: RunnerOnTheBus
+let runner: ScriptedRunner
 beforeEach(() => {
-  runner = new RunnerOnTheBus()
+  runner = new ScriptedRunner(rig)
 })
 afterEach(() => runner.close())
 
-const start = (laneId: string, commandId = newCommandId()) => registry.workflow.startSession({ commandId, laneId })
-const statusOf = async (laneId: string) => (await registry.reader.lane(laneId, (await rig.log.extent()).lastSeq)).status
+const start = (laneId: string, commandId = newCommandId()) => registry.lanes.startSession({ commandId, laneId })
+const statusOf = async (laneId: string) => (await registry.queries.lane(laneId, (await rig.log.extent()).lastSeq)).status
 
 describe('create', () => {
   it('answers the lane, once per command, also without a lane id', async () => {
     const commandId = newCommandId()
-    const first = await registry.workflow.create({ commandId, body: { title: 'a' } })
-    const again = await registry.workflow.create({ commandId, body: { title: 'a' } })
+    const first = await registry.lanes.create({ commandId, body: { title: 'a' } })
+    const again = await registry.lanes.create({ commandId, body: { title: 'a' } })
     expect(again).toEqual(first)
-    await expect(registry.workflow.create({ commandId, body: { title: 'b' } })).rejects.toMatchObject({ code: 'idempotency_key_reused' })
+    await expect(registry.lanes.create({ commandId, body: { title: 'b' } })).rejects.toMatchObject({ code: 'idempotency_key_reused' })
     await expect(createLane(registry, first.laneId)).rejects.toMatchObject({ code: 'lane_exists' })
     expect(await eventsOf(rig, first.laneId)).toHaveLength(1)
   })
@@ -116,9 +39,9 @@ describe('create', () => {
 
   it('a late retry after the deletion does not bring the lane back', async () => {
     const commandId = newCommandId()
-    await registry.workflow.create({ commandId, body: { laneId: 'late' } })
-    await registry.workflow.delete({ commandId: newCommandId(), laneId: 'late' })
-    await expect(registry.workflow.create({ commandId, body: { laneId: 'late' } })).rejects.toMatchObject({ code: 'lane_not_found' })
+    await registry.lanes.create({ commandId, body: { laneId: 'late' } })
+    await registry.lanes.delete({ commandId: newCommandId(), laneId: 'late' })
+    await expect(registry.lanes.create({ commandId, body: { laneId: 'late' } })).rejects.toMatchObject({ code: 'lane_not_found' })
     expect((await eventsOf(rig, 'late')).map(({ type }) => type)).toEqual(['lane.created', 'lane.deleted'])
   })
 })
@@ -137,7 +60,7 @@ describe('start', () => {
   it('without any runner: no_runner, and the lane says why it is blocked', async () => {
     await createLane(registry, 'alone')
     await expect(start('alone')).rejects.toMatchObject({ code: 'no_runner' })
-    const lane = await registry.reader.lane('alone', (await rig.log.extent()).lastSeq)
+    const lane = await registry.queries.lane('alone', (await rig.log.extent()).lastSeq)
     expect(lane).toMatchObject({ status: 'blocked', blockedReason: { code: 'no_runner' } })
     await runner.open()
     await start('alone')
@@ -145,13 +68,13 @@ describe('start', () => {
   })
 
   it('passes over a runner that is full; when all are, the lane says so', async () => {
-    const full = new RunnerOnTheBus()
+    const full = new ScriptedRunner(rig)
     full.refuse = new BridgeError('no_runner', 'Runner full-1 is full')
     await full.open()
     try {
       await createLane(registry, 'crowded')
       await expect(start('crowded')).rejects.toMatchObject({ code: 'no_runner', message: 'Runner full-1 is full' })
-      expect(await registry.reader.lane('crowded', (await rig.log.extent()).lastSeq)).toMatchObject({
+      expect(await registry.queries.lane('crowded', (await rig.log.extent()).lastSeq)).toMatchObject({
         blockedReason: { code: 'no_runner' },
       })
       await runner.open()
@@ -178,7 +101,7 @@ describe('start', () => {
     await say(rig, 'by-hand', 'lane.session.claimed', { phase: 'claimed' }, { purpose: 'start' })
     await say(rig, 'by-hand', 'lane.session.started', { phase: 'live' })
     expect((await start('by-hand')).running).toBe(true)
-    await registry.workflow.stopSession({ commandId: newCommandId(), laneId: 'by-hand' })
+    await registry.lanes.stopSession({ commandId: newCommandId(), laneId: 'by-hand' })
     expect(await statusOf('by-hand')).toBe('idle')
   })
 
@@ -191,14 +114,14 @@ describe('start-visible', () => {
   it('gives lane, session, thread and turn, and a retry the same lane', async () => {
     await runner.open()
     const request = { commandId: newCommandId(), body: { laneId: 'visible', kickoffPrompt: 'go' } }
-    const result = await registry.workflow.startVisible(request, registry.threads, registry.survey)
+    const result = await registry.takeover.startVisible(request)
     expect(result).toMatchObject({
       lane: { laneId: 'visible', status: 'running' },
       session: { running: true },
       thread: { id: 'thread-visible' },
       turn: { turnId: 'turn-1' },
     })
-    expect((await registry.workflow.startVisible(request, registry.threads, registry.survey)).lane.laneId).toBe('visible')
+    expect((await registry.takeover.startVisible(request)).lane.laneId).toBe('visible')
     expect((await eventsOf(rig, 'visible')).filter(({ type }) => type === 'lane.created')).toHaveLength(1)
   })
 })
@@ -209,12 +132,12 @@ describe('delete', () => {
     await createLane(registry, 'deleted')
     await start('deleted')
     const commandId = newCommandId()
-    const first = await registry.workflow.delete({ commandId, laneId: 'deleted' })
+    const first = await registry.lanes.delete({ commandId, laneId: 'deleted' })
     const types = (await eventsOf(rig, 'deleted')).map(({ type }) => type)
     expect(types.indexOf('lane.session.stopped')).toBeGreaterThan(0)
     expect(types.indexOf('lane.session.stopped')).toBeLessThan(types.indexOf('lane.deleted'))
-    expect((await registry.workflow.delete({ commandId, laneId: 'deleted' })).seq).toBe(first.seq)
-    await expect(registry.workflow.delete({ commandId: newCommandId(), laneId: 'deleted' })).rejects.toMatchObject({
+    expect((await registry.lanes.delete({ commandId, laneId: 'deleted' })).seq).toBe(first.seq)
+    await expect(registry.lanes.delete({ commandId: newCommandId(), laneId: 'deleted' })).rejects.toMatchObject({
       code: 'lane_not_found',
     })
   })
@@ -223,7 +146,7 @@ describe('delete', () => {
 describe('a worktree', () => {
   const repoRoot = '/srv/app'
   const create = (laneId: string, commandId = newCommandId()) =>
-    registry.workflow.create({ commandId, body: { laneId, repoRoot, worktree: true } })
+    registry.lanes.create({ commandId, body: { laneId, repoRoot, worktree: true } })
   const payloadOf = async (laneId: string, type: string) =>
     (await eventsOf(rig, laneId, 'lane')).findLast((event) => event.type === type)?.payload
   const blocked = () => new BridgeError('worktree_blocked', 'no room', { details: { reason: 'git_failed' } })
@@ -246,7 +169,7 @@ describe('a worktree', () => {
       const laneId = `blocked-${again}`
       runner.refuseWorktree = blocked()
       await expect(create(laneId, commandId)).rejects.toMatchObject({ code: 'worktree_blocked' })
-      expect(await registry.reader.lane(laneId)).toMatchObject({
+      expect(await registry.queries.lane(laneId)).toMatchObject({
         status: 'blocked',
         blockedReason: { code: 'worktree_blocked', message: 'no room', details: { reason: 'git_failed' } },
         worktree: { state: 'requested' },
@@ -264,7 +187,7 @@ describe('a worktree', () => {
     await runner.open()
     await create('given')
     await start('given')
-    const { worktree } = await registry.workflow.delete({ commandId: newCommandId(), laneId: 'given' })
+    const { worktree } = await registry.lanes.delete({ commandId: newCommandId(), laneId: 'given' })
     expect(worktree).toMatchObject({ removed: true, branchDeleted: true })
     expect(await payloadOf('given', 'lane.deleted')).toMatchObject({ worktree: { path: '/srv/worktrees/given', removed: true } })
     const types = (await eventsOf(rig, 'given')).map(({ type }) => type)
@@ -276,18 +199,18 @@ describe('a worktree', () => {
     await runner.open()
     await create('cut')
     runner.refuseWorktree = new BridgeError('command_timeout')
-    await expect(registry.workflow.delete({ commandId: newCommandId(), laneId: 'cut' })).rejects.toMatchObject({ code: 'command_timeout' })
+    await expect(registry.lanes.delete({ commandId: newCommandId(), laneId: 'cut' })).rejects.toMatchObject({ code: 'command_timeout' })
     runner.refuseWorktree = undefined
-    expect((await registry.reader.lane('cut', (await rig.log.extent()).lastSeq)).worktree?.state).toBe('removing')
+    expect((await registry.queries.lane('cut', (await rig.log.extent()).lastSeq)).worktree?.state).toBe('removing')
     await start('cut')
-    expect((await registry.reader.lane('cut', (await rig.log.extent()).lastSeq)).worktree?.state).toBe('ready')
+    expect((await registry.queries.lane('cut', (await rig.log.extent()).lastSeq)).worktree?.state).toBe('ready')
   })
 
   it('in which another lane works is kept', async () => {
     await runner.open()
     await create('owner')
     await createLane(registry, 'guest', { worktreePath: '/srv/worktrees/owner/sub' })
-    await registry.workflow.delete({ commandId: newCommandId(), laneId: 'owner' })
+    await registry.lanes.delete({ commandId: newCommandId(), laneId: 'owner' })
     expect(await payloadOf('owner', 'lane.deleted')).toMatchObject({ worktree: { removed: false, reason: { code: 'used_by_lane' } } })
     expect(runner.asked).not.toContain('remove-worktree')
   })
@@ -296,7 +219,7 @@ describe('a worktree', () => {
     await runner.open()
     await create('lonely')
     await runner.close()
-    await registry.workflow.delete({ commandId: newCommandId(), laneId: 'lonely' })
+    await registry.lanes.delete({ commandId: newCommandId(), laneId: 'lonely' })
     expect(await payloadOf('lonely', 'lane.deleted')).toMatchObject({ worktree: { removed: false, reason: { code: 'no_runner' } } })
   })
 })

@@ -1,9 +1,9 @@
-import { fileURLToPath } from 'node:url'
 import { Registry, type RequestOf, type ServiceVerb } from '@codex-bridge/contracts'
 import { newCommandId } from '@codex-bridge/service-kit'
-import { type ManagedProcess, startProcess, waitFor } from '@codex-bridge/testkit'
+import { waitFor } from '@codex-bridge/testkit'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { eventsOf, type Rig, runTurn, startRig } from './registry-fixture.ts'
+import { startService } from './service-process.ts'
 
 let rig: Rig
 beforeAll(async () => {
@@ -11,20 +11,13 @@ beforeAll(async () => {
 })
 afterAll(() => rig.stop())
 
-const main = fileURLToPath(new URL('../dist/main.js', import.meta.url))
-const startService = (): Promise<ManagedProcess> =>
-  startProcess({
-    command: process.execPath,
-    args: [main],
-    env: { NATS_URL: rig.nats.url, REDIS_URL: rig.redis.url, BRIDGE_LOG_LEVEL: 'info', BRIDGE_INSTANCE: 'registry-under-test' },
-    readyWhen: (output) => output.includes('"msg":"ready"'),
-  })
+const startRegistry = () => startService(rig, 'registry-under-test')
 const ask = <V extends ServiceVerb>(verb: V, request: RequestOf<V>) => rig.bus.call(verb, request, { timeoutMs: 5000 })
 const status = async (laneId: string, minSeq: number) => (await ask(Registry.getLane, { laneId, minSeq })).status
 
 it('killed in the middle of work, the next run of the service tells every status, each once', async () => {
   const lanes = Array.from({ length: 6 }, (_, index) => `lane-${index}`)
-  let service = await startService()
+  let service = await startRegistry()
   try {
     for (const laneId of lanes) await ask(Registry.createLane, { commandId: newCommandId(), body: { laneId } })
     const ends = new Map<string, number>()
@@ -33,7 +26,7 @@ it('killed in the middle of work, the next run of the service tells every status
       service.kill('SIGKILL')
       await service.exited
       await writing
-      service = await startService()
+      service = await startRegistry()
       await waitFor(() => ask(Registry.health, {}).then(({ leading }) => leading), {
         timeoutMs: 20_000,
         describe: 'a leader',

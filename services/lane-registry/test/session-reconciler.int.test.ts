@@ -18,14 +18,14 @@ let abandoned = ''
 beforeAll(async () => {
   rig = await startRig()
   registry = await rig.registry()
-  const { bus, projector, workflow } = registry
+  const { bus, projection, lifecycle } = registry
   const sessions = new SessionClient(bus, 1000)
   const leases = await LeaseTable.open(bus, { ...ownIdentity(), id: 'test', instance: 'test' }, () => false)
   reconciler = new SessionReconciler({
-    projector,
+    projection,
     leases,
     sessions,
-    workflow,
+    lifecycle,
     logger: createLogger('test', 'test', 'silent'),
     intervalMs: 60_000,
   })
@@ -51,7 +51,7 @@ beforeEach(async () => {
   await createLane(registry, abandoned)
   await say(rig, abandoned, 'lane.session.claimed', { phase: 'claimed' }, { purpose: 'start' })
   const seq = await say(rig, abandoned, 'lane.session.started', { phase: 'live', threadId: 'thread-1' })
-  await waitFor(() => registry.projector.processed >= seq)
+  await waitFor(() => registry.projection.processed >= seq)
 })
 
 const reconcile = async (body: ReconcileBody) => {
@@ -71,7 +71,7 @@ const reconcile = async (body: ReconcileBody) => {
 
 it('does both by default', async () => {
   expect(await reconcile({})).toMatchObject({ clearedLanes: [idle], recoveredSessions: [abandoned], asked: [abandoned] })
-  expect((await registry.reader.lane(idle, (await rig.log.extent()).lastSeq)).status).toBe('idle')
+  expect((await registry.queries.lane(idle, (await rig.log.extent()).lastSeq)).status).toBe('idle')
   expect(await reconcile({})).toMatchObject({ clearedLanes: [], recoveredSessions: [] })
 })
 
@@ -83,7 +83,7 @@ it('clears lanes only', async () => {
 it('recovers sessions only', async () => {
   const only = await reconcile({ clearSyntheticRunningLanes: false })
   expect(only).toMatchObject({ clearedLanes: [], recoveredSessions: [abandoned], asked: [abandoned] })
-  expect((await registry.reader.lane(idle)).status).toBe('running')
+  expect((await registry.queries.lane(idle)).status).toBe('running')
   await reconcile({})
 })
 

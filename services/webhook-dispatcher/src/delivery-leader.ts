@@ -1,11 +1,11 @@
 import { decodeEnvelope, reactorLag, runReactor, WorkQueue } from '@codex-bridge/bus'
-import { STREAMS } from '@codex-bridge/contracts'
+import { CHECKPOINTS, STREAMS } from '@codex-bridge/contracts'
 import type { DispatcherContext } from './context.ts'
 import { DeliveryManager } from './delivery/delivery-manager.ts'
 import { JobPlanner } from './planning/job-planner.ts'
 
 /** Names the leader's lease and the planner's checkpoint. */
-export const ROLE = 'webhooks'
+export const ROLE = CHECKPOINTS.webhooks
 
 /** What only the leading process does: it plans a job for every matching event and delivers the jobs. */
 export class DeliveryLeader {

@@ -157,7 +157,7 @@ export async function* readRange(bus: Bus, range: { from: number; to: number; fi
   try {
     for await (const message of drain(bus, consumer)) {
       if (message.seq > range.to) return
-      yield { seq: message.seq, subject: message.subject, type: message.headers?.get('Lane-Event-Type') ?? '', bytes: message.data }
+      yield rawOf(message)
       if (message.seq === range.to) return
     }
   } finally {
@@ -166,20 +166,32 @@ export async function* readRange(bus: Bus, range: { from: number; to: number; fi
 }
 
 /**
- * The newest event of every aggregate (or of one kind), which together are the whole present state.
- * @throws when the broker goes away: a part of the state must not pass for the whole
+ * The newest event of every aggregate matching the filter. Together they are the whole present state.
+ * @throws BridgeError `bus_unavailable` when the broker goes away: a part of the state must not pass for the whole
  */
-export const readLatest = async <E extends EventEnvelope>(bus: Bus, filter: string, decode: Decode<E>): Promise<E[]> => {
+export async function* readLatestRaw(bus: Bus, filter: string): AsyncGenerator<RawEvent> {
   const consumer = await consumerOf(bus, { deliver_policy: DeliverPolicy.LastPerSubject, filterSubjects: filter })
-  const latest: E[] = []
   try {
-    for await (const message of drain(bus, consumer)) {
-      const { event, problem } = decode(message.data, message.seq)
-      if (event) latest.push(event)
-      else bus.report(`message ${message.seq} of ${message.subject} was skipped: ${problem}`)
-    }
+    for await (const message of drain(bus, consumer)) yield rawOf(message)
   } finally {
     forget(consumer)
   }
+}
+
+/** As readLatestRaw, decoded. Messages that are not events are reported and left out. @throws BridgeError `bus_unavailable` */
+export const readLatest = async <E extends EventEnvelope>(bus: Bus, filter: string, decode: Decode<E>): Promise<E[]> => {
+  const latest: E[] = []
+  for await (const { bytes, seq, subject } of readLatestRaw(bus, filter)) {
+    const { event, problem } = decode(bytes, seq)
+    if (event) latest.push(event)
+    else bus.report(`message ${seq} of ${subject} was skipped: ${problem}`)
+  }
   return latest
 }
+
+const rawOf = ({ seq, subject, headers, data }: JsMsg): RawEvent => ({
+  seq,
+  subject,
+  type: headers?.get('Lane-Event-Type') ?? '',
+  bytes: data,
+})

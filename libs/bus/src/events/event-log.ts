@@ -135,8 +135,18 @@ export class EventLog {
     return { firstSeq: info.state.first_seq, lastSeq: info.state.last_seq, messages: info.state.messages, bytes: info.state.bytes }
   }
 
-  /** Removes what a deleted lane left, up to and including a sequence, so that a lane created again in between keeps its events. */
+  /**
+   * Removes the events of a deleted lane up to and including a sequence. What came later stays: it belongs to a lane created again under
+   * the same id. The lane aggregate goes last, so that after a crash in between the log still says that the lane was deleted.
+   * @throws BridgeError `bus_unavailable`
+   */
   async purgeLane(laneId: string, upTo: number): Promise<void> {
-    await this.#bus.jsm.streams.purge(STREAMS.events, { filter: subjects.laneEvents(laneId), seq: upTo + 1 })
+    for (const aggregate of ['session', 'approval', 'lane'] as const) {
+      await this.#bus.jsm.streams
+        .purge(STREAMS.events, { filter: subjects.event(laneId, aggregate), seq: upTo + 1 })
+        .catch((cause: unknown) => {
+          throw new BridgeError('bus_unavailable', 'The event log was not purged', { cause })
+        })
+    }
   }
 }

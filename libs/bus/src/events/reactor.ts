@@ -32,8 +32,8 @@ export const runReactor = async <E extends EventEnvelope>(
   react: (event: E) => Promise<void>,
 ): Promise<void> => {
   const checkpoints = await JsonBucket.open(options.bus, BUCKETS.settings, Checkpoint)
-  const key = `checkpoint.${options.name}`
-  let done = await resumePoint(options.bus, (await checkpoints.get(key))?.value.seq ?? 0)
+  const key = keyOf(options.name)
+  let done = await reactorCheckpoint(options.bus, options.name)
   let stored = done
   const store = async () => {
     if (done === stored) return
@@ -67,15 +67,21 @@ export const runReactor = async <E extends EventEnvelope>(
   }
 }
 
-/** Stored events that a reaction to all of them has not seen, whoever runs it; those of the last second may count as unseen. */
+/** Events that a reaction to all of them has not handled, whichever process runs it. Those of the last second may be counted. */
 export const reactorLag = async (bus: Bus, name: string): Promise<number> => {
-  const checkpoints = await JsonBucket.open(bus, BUCKETS.settings, Checkpoint)
-  const { lastSeq } = await new EventLog(bus).extent()
-  return Math.max(0, lastSeq - ((await checkpoints.get(`checkpoint.${name}`))?.value.seq ?? 0))
+  const [{ lastSeq }, checkpoint] = await Promise.all([new EventLog(bus).extent(), reactorCheckpoint(bus, name)])
+  return Math.max(0, lastSeq - checkpoint)
 }
 
-/** A checkpoint beyond the end belongs to a stream that was replaced: start over rather than wait for ever. */
-export const resumePoint = async (bus: Bus, checkpoint: number): Promise<number> => {
-  const { lastSeq } = await new EventLog(bus).extent()
-  return checkpoint > lastSeq ? 0 : checkpoint
+/**
+ * Sequence up to which a reaction has certainly handled every event; 0 when it never ran. It is at most a second old while the reaction
+ * runs. A checkpoint beyond the end belongs to a stream that was replaced, and counts as 0.
+ */
+export const reactorCheckpoint = async (bus: Bus, name: string): Promise<number> => {
+  const checkpoints = await JsonBucket.open(bus, BUCKETS.settings, Checkpoint)
+  const [{ lastSeq }, checkpoint] = await Promise.all([new EventLog(bus).extent(), checkpoints.get(keyOf(name))])
+  const seq = checkpoint?.value.seq ?? 0
+  return seq > lastSeq ? 0 : seq
 }
+
+const keyOf = (name: string): string => `checkpoint.${name}`

@@ -36,6 +36,8 @@ export type CallOptions = {
   timeoutMs?: number | undefined
   /** Send the request again at this interval until a reply arrives. Only for requests that run at most once under their id. */
   resendMs?: number | undefined
+  /** Never send it twice, not even after a reconnect. For requests that change something and have no id to run under. */
+  once?: boolean | undefined
 }
 /** Lane verbs go to the holder of one lane's session. */
 export type LaneCallOptions = CallOptions & { laneId: string }
@@ -43,8 +45,8 @@ export type LaneCallOptions = CallOptions & { laneId: string }
 /** Typed requests to the services. */
 export type Caller = {
   /**
-   * Sends a request and returns the checked reply. If the connection breaks before the reply, the request is sent again: reads
-   * change nothing, and a command runs at most once under its id.
+   * Sends a request and returns the checked reply. If the connection breaks before the reply, the request is sent again unless it
+   * says `once`: reads change nothing, and a command runs at most once under its id.
    * @throws NoRespondersError immediately when nobody listens; BridgeError `command_timeout` when the deadline passes (the command
    * may have run), `internal_error` when the reply does not fit its schema, or the code the service replied with
    */
@@ -91,8 +93,8 @@ const checkReply = (verb: Verb, text: string): { value: unknown; problem: string
 }
 
 const requestText = async (connection: Connection, subject: string, body: unknown, options: CallOptions): Promise<string> => {
-  const { timeoutMs = connection.timeoutMs, resendMs } = options
-  const reply = await ask(connection, subject, encodeJson(body), timeoutMs, resendMs).catch((error: unknown) => {
+  const { timeoutMs = connection.timeoutMs } = options
+  const reply = await ask(connection, subject, encodeJson(body), { ...options, timeoutMs }).catch((error: unknown) => {
     if (isNoResponders(error)) throw new NoRespondersError(subject)
     if (isTimeout(error)) throw new BridgeError('command_timeout', `No answer on ${subject} within ${timeoutMs} ms`)
     throw new BridgeError('bus_unavailable', undefined, { cause: error })
@@ -101,7 +103,12 @@ const requestText = async (connection: Connection, subject: string, body: unknow
   return decodeText(reply.data)
 }
 
-const ask = (connection: Connection, subject: string, data: Uint8Array, timeoutMs: number, resendMs: number | undefined): Promise<Msg> => {
+const ask = (
+  connection: Connection,
+  subject: string,
+  data: Uint8Array,
+  { timeoutMs, resendMs, once }: CallOptions & { timeoutMs: number },
+): Promise<Msg> => {
   const deadline = Date.now() + timeoutMs
   let offReconnect = (): void => undefined
   let timer: NodeJS.Timeout | undefined
@@ -117,7 +124,8 @@ const ask = (connection: Connection, subject: string, data: Uint8Array, timeoutM
       void writeBatch()
         .then(() => connection.nc.request(subject, data, { timeout: Math.max(1, deadline - Date.now()) }))
         .then(resolve, refused)
-    offReconnect = connection.onReconnect(send)
+    // A reply to what was sent before may still arrive on the new connection.
+    if (!once) offReconnect = connection.onReconnect(send)
     if (resendMs !== undefined) timer = setInterval(send, resendMs)
     send()
   }).finally(() => {

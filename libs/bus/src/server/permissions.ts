@@ -29,12 +29,14 @@ const publishes: Record<Exclude<BusRole, 'migrator'>, string[]> = {
   'lane-registry': [
     ...events,
     'lane.evt.*.lane',
+    // Retention: the events of deleted lanes.
     `$JS.API.STREAM.PURGE.${STREAMS.events}`,
     'lane.cmd.runner.*',
     'lane.cmd.session.*.*',
     'lane.cmd.codex.*',
     ...writeBucket(BUCKETS.leases),
     ...writeBucket(BUCKETS.settings),
+    ...writeBucket(BUCKETS.commands),
   ],
   'session-runner': [...events, 'lane.evt.*.session', 'lane.delta.*', ...writeBucket(BUCKETS.leases), ...readBucket(BUCKETS.settings)],
   approvals: [...events, 'lane.evt.*.approval', ...writeBucket(BUCKETS.leases), ...writeBucket(BUCKETS.settings)],
@@ -55,7 +57,7 @@ const publishes: Record<Exclude<BusRole, 'migrator'>, string[]> = {
 
 const subscribes: Record<Exclude<BusRole, 'migrator'>, string[]> = {
   gateway: ['lane.live.>', 'lane.delta.*'],
-  'lane-registry': ['lane.cmd.registry.*', ...serviceDiscovery],
+  'lane-registry': ['lane.cmd.registry.*', 'lane.live.>', ...serviceDiscovery],
   'session-runner': ['lane.cmd.session.*.*', 'lane.cmd.runner.*', 'lane.cmd.codex.*', ...serviceDiscovery],
   approvals: ['lane.cmd.approvals.*', ...serviceDiscovery],
   'webhook-dispatcher': ['lane.cmd.webhooks.*', ...serviceDiscovery],

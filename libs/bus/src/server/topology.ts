@@ -53,6 +53,8 @@ export const topology = (replicas: number): Declared[] => [
   bucket(BUCKETS.leases, replicas, { max_age: nanos(LEASE_TTL_MS) }),
   bucket(BUCKETS.webhooks, replicas),
   bucket(BUCKETS.settings, replicas),
+  // Clients retry for minutes, not for days. When it is full, the oldest commands are forgotten first.
+  bucket(BUCKETS.commands, replicas, { max_age: nanos(DAY_MS), max_bytes: GIB / 4, discard: DiscardPolicy.Old }),
 ]
 
 /** A key-value bucket is a stream of this form; declaring it here lets one step create and verify everything. */

@@ -3,7 +3,16 @@ import { AGGREGATES, type Aggregate, isLaneId } from './ids.ts'
 
 /** Names of streams and buckets; their configuration is libs/bus topology. */
 export const STREAMS = { events: 'LANE_EVENTS', jobs: 'LANE_JOBS', dead: 'LANE_DEAD' } as const
-export const BUCKETS = { leases: 'lane-leases', webhooks: 'lane-webhooks', settings: 'lane-settings' } as const
+export const BUCKETS = {
+  leases: 'lane-leases',
+  webhooks: 'lane-webhooks',
+  settings: 'lane-settings',
+  /** Commands on threads outside every lane. */
+  commands: 'lane-commands',
+} as const
+
+/** Names of the checkpoints that services keep in the settings bucket: how far each has handled the event log. */
+export const CHECKPOINTS = { registry: 'lane-registry', approvals: 'approvals', webhooks: 'webhooks' } as const
 
 const token = (id: string, what: string): string => {
   if (isLaneId(id)) return id

@@ -1,6 +1,5 @@
 import type { Version } from '@codex-bridge/bus'
 import {
-  type ApprovalEvent,
   BridgeError,
   type CommandRecord,
   type Draft,
@@ -10,12 +9,11 @@ import {
   type LaneState,
   type PayloadOf,
   rememberCommand,
-  type SessionEvent,
   type StatusReason,
   type WorktreeOutcome,
   type WorktreePlan,
 } from '@codex-bridge/contracts'
-import { reduceStatus, statusEventType } from '../status/status-reducer.ts'
+import { initialStatus, nextStatus } from '../status/lane-status.ts'
 import { seenOf, type ThreadFacts } from '../threads/thread-snapshot.ts'
 import { fieldsOf } from './worktree-decider.ts'
 
@@ -24,10 +22,6 @@ export type Command = { commandId: string; fingerprint: string; now: string }
 
 /** What a client may say about a lane, in bytes: every event of the lane carries it, so it must leave room for the news. */
 const DESCRIPTION_BYTES = 64 * 1024
-
-/** How much of a reason is kept: it is in the payload and in the state, of this event and of all that follow. */
-const REASON_CHARS = 4096
-const EVIDENCE_BYTES = 16 * 1024
 
 const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value) ?? '')
 
@@ -58,17 +52,6 @@ export const knownCommand = (state: { commands: CommandRecord[] } | undefined, c
 
 const remember = (commands: CommandRecord[], command: Command, verb: string): CommandRecord[] =>
   rememberCommand(commands, { commandId: command.commandId, fingerprint: command.fingerprint, verb, answer: {} })
-
-/** A reason cut to what fits; the event that caused it has the whole. */
-export const bounded = (reason: StatusReason | null): StatusReason | null => {
-  if (reason === null) return null
-  const evidence = bytesOf(reason.details)
-  return {
-    ...reason,
-    message: reason.message.length > REASON_CHARS ? `${reason.message.slice(0, REASON_CHARS)}…` : reason.message,
-    ...(evidence > EVIDENCE_BYTES && { details: { truncated: true, originalBytes: evidence } }),
-  }
-}
 
 /**
  * Creates a lane, or a new incarnation of a deleted one, with the worktree that was planned for it.
@@ -109,9 +92,7 @@ export const decideCreate = (
     surface: 'unknown',
     acceptanceCriteria: body.acceptanceCriteria ?? [],
     verificationCommands: body.verificationCommands ?? [],
-    status: 'idle',
-    statusReason: null,
-    statusSince: command.now,
+    ...initialStatus(command.now),
     createdAt: command.now,
     updatedAt: command.now,
     deleted: false,
@@ -156,63 +137,6 @@ export const decideDelete = (
   return draft('lane.deleted', state, { status: version.state.status, ...(worktree && { worktree }) }, null, command.commandId)
 }
 
-/**
- * What a session or approval event changes about its lane.
- * @returns undefined when it changes nothing, was applied before, or belongs to another incarnation
- */
-export const decideFromEvent = (version: Version<LaneState>, event: SessionEvent | ApprovalEvent, now: string): LaneDraft | undefined => {
-  const lane = version.state
-  if (!lane || lane.deleted || event.seq <= lane.appliedSeq) return
-  if (event.state.incarnation !== lane.incarnation) return
-  // A sub-agent's question only covers what the lane's own turn came to; that is what the event is about.
-  const before = lane.resting ?? { status: lane.status, reason: lane.statusReason }
-  const after = reduceStatus(before, event)
-  const threadId = (event.type.startsWith('lane.session.') && 'threadId' in event.state && event.state.threadId) || lane.threadId
-  // A new turn on a lane that is already running, or a second failure in a row, is news even though the word stays the same.
-  if (after === before && threadId === lane.threadId) return
-  if (after.status === before.status && after.status === 'running' && threadId === lane.threadId) return
-  const shown: Partial<LaneState> = {
-    status: after.status,
-    statusReason: bounded(after.reason),
-    statusSince: after.status === lane.status ? lane.statusSince : now,
-    resting: null,
-  }
-  const state: LaneState = {
-    ...lane,
-    threadId,
-    ...(threadId !== lane.threadId && { thread: null }),
-    ...(after !== before && shown),
-    updatedAt: now,
-    appliedSeq: event.seq,
-  }
-  const type = after === before ? 'lane.updated' : statusEventType(after.status)
-  const payload = statusPayload(lane, state, event)
-  const { sessionId } = event
-  const news =
-    type === 'lane.completed'
-      ? draft(type, state, { ...payload, ...outcome(event), acceptanceCriteria: state.acceptanceCriteria }, sessionId)
-      : draft(type, state, payload, sessionId)
-  return { ...news, ...(event.turnId !== undefined && { turnId: event.turnId }) }
-}
-
-const statusPayload = (before: LaneState, after: LaneState, event: SessionEvent | ApprovalEvent): PayloadOf<'lane.status.changed'> => ({
-  from: before.status,
-  to: after.status,
-  reason: after.statusReason,
-  cause: { eventId: event.id, seq: event.seq, type: event.type },
-  ...(event.turnId !== undefined && { turnId: event.turnId }),
-})
-
-/** What the completion of a lane takes from the event that ended its work. */
-const outcome = (event: SessionEvent | ApprovalEvent): Pick<PayloadOf<'lane.completed'>, 'finalMessage' | 'usage' | 'verification'> => {
-  const ended = event.type === 'lane.turn.completed' || event.type === 'lane.verification.completed'
-  return {
-    finalMessage: ended ? event.payload.finalMessage : null,
-    usage: (event.type === 'lane.turn.completed' && event.payload.usage) || null,
-    verification: (event.type === 'lane.verification.completed' && event.payload.results) || null,
-  }
-}
-
 /** Marks a lane done by hand (`POST /debug/complete`), through the same event as every completion. @throws BridgeError `lane_not_found` */
 export const decideDebugCompletion = (
   version: Version<LaneState>,
@@ -225,10 +149,7 @@ export const decideDebugCompletion = (
   if (knownCommand(lane, command)) return
   const state: LaneState = {
     ...lane,
-    status: 'done',
-    statusReason: { code: 'debug_completed', message: note ?? 'Completed by hand' },
-    statusSince: command.now,
-    resting: null,
+    ...nextStatus(lane, { kind: 'completed-by-hand', note }, command.now),
     updatedAt: command.now,
     appliedSeq: Math.max(lane.appliedSeq, version.seq),
     commands: remember(lane.commands, command, 'debug-complete'),
@@ -273,7 +194,7 @@ export const decideFacts = (
 const correctionType = (status: 'idle' | 'blocked' | 'interrupted') =>
   status === 'idle' ? 'lane.status.changed' : (`lane.${status}` as const)
 
-/** A correction that no session event brought: the bridge itself found the status untrue or could not act. */
+/** Corrects a status without a session event: the bridge found it untrue, or could not act. */
 export const decideCorrection = (
   version: Version<LaneState>,
   status: 'idle' | 'blocked' | 'interrupted',
@@ -281,16 +202,10 @@ export const decideCorrection = (
   now: string,
 ): LaneDraft | undefined => {
   const lane = version.state
-  if (!lane || lane.deleted || (lane.status === status && lane.statusReason?.code === reason.code)) return
-  const state: LaneState = {
-    ...lane,
-    status,
-    statusReason: bounded(reason),
-    statusSince: now,
-    resting: null,
-    updatedAt: now,
-    appliedSeq: Math.max(lane.appliedSeq, version.seq),
-  }
+  if (!lane || lane.deleted) return
+  const next = nextStatus(lane, { kind: 'correction', status, reason }, now)
+  if (!next) return
+  const state: LaneState = { ...lane, ...next, updatedAt: now, appliedSeq: Math.max(lane.appliedSeq, version.seq) }
   const payload = { from: lane.status, to: status, reason: state.statusReason, cause: null }
   return draft(correctionType(status), state, payload, null)
 }

@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest'
 import { anyHappening, type Happening } from '../../test/event-samples.ts'
 import { eventOf, laneState } from '../../test/lane-samples.ts'
 import { decideWaiting } from '../status/approval-overlay.ts'
+import { decideFromEvent } from '../status/status-decider.ts'
 import { LIVE_STATUSES } from '../status/status-reducer.ts'
-import { decideFromEvent, type LaneDraft } from './lane-decider.ts'
+import type { LaneDraft } from './lane-decider.ts'
 import { laneView } from './lane-view.ts'
 
 type AnyEvent = EventOf<'session' | 'approval'>

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type Bus, decodeEnvelope, type EventLog, RawJson, readRange } from '@codex-bridge/bus'
 import {
   BridgeError,
@@ -12,62 +11,83 @@ import {
   type Session,
   subjects,
 } from '@codex-bridge/contracts'
-import type { SnapshotStore } from '@codex-bridge/store'
-import type { LaneProjector } from '../projection/lane-projector.ts'
+import { poll } from '@codex-bridge/platform'
+import { InvalidSnapshotError, type Page, type SnapshotStore } from '@codex-bridge/store'
+import type { ProjectedLane } from '../projection/lane-entry.ts'
+import type { LaneProjection } from '../projection/lane-projection.ts'
 import { passesFilter } from './lane-filter.ts'
-import { type LaneAggregates, laneView, sessionView } from './lane-view.ts'
+import { pageOf } from './lane-page.ts'
+import { type LaneAggregates, laneJson, laneView, sessionJson, sessionView } from './lane-view.ts'
 
-/** How long a read with `minSeq` waits for the projection before it answers with what there is, in milliseconds. */
-const MIN_SEQ_WAIT_MS = 3000
+/** How long a list waits for Redis to catch up before it is made from memory, and how often it looks, in milliseconds. */
+const COPY_WAIT_MS = 500
+const COPY_POLL_MS = 5
 
 /** A page of events ends before it gets larger: a message of the bus holds two such pages. One event is never too large. */
 const EVENTS_PAGE_BYTES = 2 * MAX_MESSAGE_BYTES
 
+export type LaneQueriesOptions = { bus: Bus; log: EventLog; store: SnapshotStore; projection: LaneProjection }
+
 /**
- * Reads. Lists come from Redis. A single lane comes from the projection where this process folds the log, else from Redis, and from
- * the log itself while Redis is away.
+ * Reads, right in every registry. A single lane comes from the projection. Lists come from Redis, or from the projection when Redis is
+ * behind because no leader writes it. A lane's history comes from the log.
  */
 export class LaneQueries {
   readonly #bus: Bus
   readonly #log: EventLog
   readonly #store: SnapshotStore
-  readonly #projector: LaneProjector
+  readonly #projection: LaneProjection
 
-  constructor(bus: Bus, log: EventLog, store: SnapshotStore, projector: LaneProjector) {
+  constructor({ bus, log, store, projection }: LaneQueriesOptions) {
     this.#bus = bus
     this.#log = log
     this.#store = store
-    this.#projector = projector
+    this.#projection = projection
   }
 
   /** JSON text of a lane. @throws BridgeError `lane_not_found` */
   async laneText(laneId: string, minSeq = 0): Promise<RawJson> {
-    return await this.#text(laneId, minSeq, () => this.#store.lane(laneId), laneView)
+    return new RawJson(laneJson(await this.#read(laneId, minSeq)))
   }
 
-  /** JSON text of a lane's session; the empty form where it never had one. @throws BridgeError `lane_not_found` */
+  /** JSON text of a lane's session; the empty form when it never had one. @throws BridgeError `lane_not_found` */
   async sessionText(laneId: string, minSeq = 0): Promise<RawJson> {
-    return await this.#text(laneId, minSeq, () => this.#store.session(laneId), sessionView)
+    return new RawJson(sessionJson(await this.#read(laneId, minSeq)))
   }
 
+  /** @throws BridgeError `lane_not_found` */
   async lane(laneId: string, minSeq = 0): Promise<Lane> {
-    return JSON.parse((await this.laneText(laneId, minSeq)).text) as Lane
+    return laneView(await this.#read(laneId, minSeq))
   }
 
+  /** @throws BridgeError `lane_not_found` */
   async session(laneId: string, minSeq = 0): Promise<Session> {
-    return JSON.parse((await this.sessionText(laneId, minSeq)).text) as Session
+    return sessionView(await this.#read(laneId, minSeq))
   }
 
+  /** A page of lanes, newest first. @throws BridgeError `invalid_cursor`, `store_unavailable` */
   async lanes(query: RequestOf<typeof Registry.listLanes>): Promise<RawJson> {
-    await this.caughtUp(query.minSeq ?? 0)
-    const { filter } = query
+    const { filter, limit, cursor } = query
     const accepts = filter ? { accepts: (text: string) => passesFilter(JSON.parse(text) as Lane, filter) } : {}
-    const { texts, nextCursor } = await this.#store.lanes({ limit: query.limit, cursor: query.cursor, ...accepts })
-    return new RawJson(`{"lanes":[${texts.join(',')}],"nextCursor":${JSON.stringify(nextCursor)}}`)
+    const page = await this.#listed<Page>(
+      query.minSeq ?? 0,
+      () => this.#store.lanes({ limit, cursor, ...accepts }),
+      () => pageOf(this.#projection.all(), { limit, cursor, ...accepts }),
+    )
+    return new RawJson(`{"lanes":[${page.texts.join(',')}],"nextCursor":${JSON.stringify(page.nextCursor)}}`)
   }
 
+  /** Every session, of the newest lane first. @throws BridgeError `store_unavailable` */
   async sessions(): Promise<RawJson> {
-    return new RawJson(`{"sessions":[${(await this.#store.sessions()).join(',')}],"nextCursor":null}`)
+    const texts = await this.#listed<string[]>(
+      0,
+      () => this.#store.sessions(),
+      () => {
+        const { lanes } = pageOf(this.#projection.all(), { limit: Number.POSITIVE_INFINITY })
+        return lanes.filter(({ session }) => session !== undefined).map(sessionJson)
+      },
+    )
+    return new RawJson(`{"sessions":[${texts.join(',')}],"nextCursor":null}`)
   }
 
   /**
@@ -109,36 +129,28 @@ export class LaneQueries {
     }
   }
 
-  async #text(
-    laneId: string,
-    minSeq: number,
-    stored: () => Promise<string | undefined>,
-    view: (aggregates: LaneAggregates) => unknown,
-  ): Promise<RawJson> {
-    await this.caughtUp(minSeq)
-    // Whoever folds the log has the newest at hand; what it has not folded yet, the log itself tells.
-    if (this.#projector.leading) {
-      return new RawJson(JSON.stringify(view(this.#projector.get(laneId) ?? (await this.aggregates(laneId)))))
-    }
-    const text = await stored().catch((error: unknown) => {
-      if (error instanceof BridgeError && error.code === 'store_unavailable') return
-      throw error
-    })
-    return text === undefined ? new RawJson(JSON.stringify(view(await this.aggregates(laneId)))) : new RawJson(text)
+  async #read(laneId: string, minSeq: number): Promise<ProjectedLane> {
+    const lane = await this.#projection.read(laneId, minSeq)
+    if (!lane) throw new BridgeError('lane_not_found', `No lane ${laneId}`)
+    return lane
   }
 
-  /** Waits, not for long, until what is read shows everything up to a sequence. */
-  async caughtUp(minSeq: number): Promise<void> {
-    if (minSeq <= 0) return
-    if (this.#projector.leading) {
-      await this.#projector.reached(minSeq, MIN_SEQ_WAIT_MS)
-      return
+  /** A list as Redis has it, once Redis shows everything stored before the request; otherwise as memory has it. */
+  async #listed<T>(minSeq: number, stored: () => Promise<T>, remembered: () => T): Promise<T> {
+    await this.#projection.current()
+    const upTo = Math.max(minSeq, this.#projection.processed)
+    const copied = async () => {
+      // One connection keeps the order: the list shows at least what the checkpoint before it vouches for.
+      try {
+        const [checkpoint, list] = await Promise.all([this.#store.checkpoint(), stored()])
+        return checkpoint !== undefined && checkpoint >= upTo && { list }
+      } catch (error) {
+        // Another version wrote it. The leader writes everything again when it starts.
+        if (error instanceof InvalidSnapshotError) return
+        throw error
+      }
     }
-    const deadline = Date.now() + MIN_SEQ_WAIT_MS
-    while (Date.now() < deadline) {
-      const checkpoint = await this.#store.checkpoint().catch(() => undefined)
-      if (checkpoint === undefined || checkpoint >= minSeq) return
-      await sleep(10)
-    }
+    const found = await poll(copied, { timeoutMs: COPY_WAIT_MS, everyMs: COPY_POLL_MS })
+    return found ? found.list : remembered()
   }
 }

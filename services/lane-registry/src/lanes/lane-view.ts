@@ -76,3 +76,18 @@ export const sessionView = (aggregates: LaneAggregates): Session => {
     seq: aggregates.seq,
   }
 }
+
+const texts = new WeakMap<LaneAggregates, { lane?: string; session?: string }>()
+
+const textOf = (aggregates: LaneAggregates, kind: 'lane' | 'session', view: (aggregates: LaneAggregates) => unknown): string => {
+  const known = texts.get(aggregates) ?? {}
+  known[kind] ??= JSON.stringify(view(aggregates))
+  texts.set(aggregates, known)
+  return known[kind]
+}
+
+/** JSON text of `laneView`, made once per version of the lane. */
+export const laneJson = (aggregates: LaneAggregates): string => textOf(aggregates, 'lane', laneView)
+
+/** JSON text of `sessionView`, made once per version of the lane. */
+export const sessionJson = (aggregates: LaneAggregates): string => textOf(aggregates, 'session', sessionView)

@@ -2,7 +2,7 @@ import { sep } from 'node:path'
 import { AggregateStore, type EventLog } from '@codex-bridge/bus'
 import { BridgeError, type LaneCreate, type LaneState, type WorktreeOutcome, type WorktreePlan } from '@codex-bridge/contracts'
 import { stampEvent, stepId } from '@codex-bridge/service-kit'
-import type { LaneProjector } from '../projection/lane-projector.ts'
+import type { LaneProjection } from '../projection/lane-projection.ts'
 import type { SessionClient } from '../sessions/session-client.ts'
 import { decideCorrection } from './lane-decider.ts'
 import { decideWorktree, keptUnseen } from './worktree-decider.ts'
@@ -15,12 +15,12 @@ const now = (): string => new Date().toISOString()
  */
 export class LaneWorktrees {
   readonly #lanes: AggregateStore<'lane'>
-  readonly #projector: LaneProjector
+  readonly #projection: LaneProjection
   readonly #sessions: SessionClient
 
-  constructor(log: EventLog, projector: LaneProjector, sessions: SessionClient) {
+  constructor({ log, projection, sessions }: { log: EventLog; projection: LaneProjection; sessions: SessionClient }) {
     this.#lanes = new AggregateStore(log, 'lane', stampEvent)
-    this.#projector = projector
+    this.#projection = projection
     this.#sessions = sessions
   }
 
@@ -77,7 +77,7 @@ export class LaneWorktrees {
 
   #otherUser(laneId: string, folder: string): string | undefined {
     const inside = (path: string | null) => path !== null && (path === folder || path.startsWith(folder + sep))
-    return this.#projector.all().find(({ lane }) => lane.laneId !== laneId && (inside(lane.worktreePath) || inside(lane.repoRoot)))?.lane
+    return this.#projection.all().find(({ lane }) => lane.laneId !== laneId && (inside(lane.worktreePath) || inside(lane.repoRoot)))?.lane
       .laneId
   }
 }

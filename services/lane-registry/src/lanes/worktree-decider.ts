@@ -9,9 +9,7 @@ import {
   type WorktreeOutcome,
   type WorktreePlan,
 } from '@codex-bridge/contracts'
-
-/** Codes of a blocked lane that a worktree which is there ends. */
-const OVER_WITH_A_WORKTREE: ReadonlySet<string> = new Set(['worktree_blocked', 'no_runner'])
+import { nextStatus } from '../status/lane-status.ts'
 
 /** @throws BridgeError `validation_error` when a worktree is asked for together with what excludes it */
 export const assertWorktreeRequest = (body: LaneCreate | StartVisible): void => {
@@ -60,11 +58,11 @@ export const decideWorktree = (
   const lane = version.state
   if (!lane?.worktree || lane.deleted || lane.incarnation !== incarnation || lane.worktree.state !== change.from) return
   const worktree: LaneWorktree = { ...lane.worktree, state: change.to }
-  const unblocked = change.to === 'ready' && lane.status === 'blocked' && OVER_WITH_A_WORKTREE.has(lane.statusReason?.code ?? '')
+  const next = change.to === 'ready' ? nextStatus(lane, { kind: 'worktree-ready' }, now) : undefined
   const state: LaneState = {
     ...lane,
     worktree,
-    ...(unblocked && { status: 'idle', statusReason: null, statusSince: now }),
+    ...next,
     updatedAt: now,
   }
   return {

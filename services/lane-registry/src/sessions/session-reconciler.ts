@@ -2,17 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { LeaseTable } from '@codex-bridge/bus'
 import { BridgeError, type ReconcileBody, type ReconcileResult } from '@codex-bridge/contracts'
 import type { Logger } from '@codex-bridge/service-kit'
-import type { LaneService } from '../lanes/lane-service.ts'
 import { isLive, type LaneAggregates } from '../lanes/lane-view.ts'
-import type { LaneProjector } from '../projection/lane-projector.ts'
+import type { LaneProjection } from '../projection/lane-projection.ts'
 import { LIVE_STATUSES } from '../status/status-reducer.ts'
 import type { SessionClient } from './session-client.ts'
+import type { SessionLifecycle } from './session-lifecycle.ts'
 
 export type ReconcilerOptions = {
-  projector: LaneProjector
+  projection: LaneProjection
   leases: LeaseTable
   sessions: SessionClient
-  workflow: LaneService
+  lifecycle: SessionLifecycle
   logger: Logger
   intervalMs: number
 }
@@ -42,7 +42,8 @@ export class SessionReconciler {
    * off, sessions whose owner is gone are recovered, and their turns ended, unless the other is.
    */
   async reconcileNow({ clearSyntheticRunningLanes = true, clearOrphanedActiveTurns = true }: ReconcileBody): Promise<ReconcileResult> {
-    const suspects = this.#options.projector.live()
+    await this.#options.projection.current()
+    const suspects = this.#options.projection.live()
     const wanted = ({ session }: LaneAggregates) => (isLive(session) ? clearOrphanedActiveTurns : clearSyntheticRunningLanes)
     const acted = new Set(await this.reconcile(wanted))
     const of = (live: boolean) =>
@@ -52,9 +53,10 @@ export class SessionReconciler {
 
   /** One pass over the suspects that are wanted. @returns the lanes it acted on */
   async reconcile(wanted: (suspect: LaneAggregates) => boolean = () => true): Promise<string[]> {
-    const { projector, leases } = this.#options
-    const suspects = projector.live().filter(wanted)
-    if (suspects.length === 0 || !projector.leading) return []
+    const { projection, leases } = this.#options
+    await projection.current()
+    const suspects = projection.live().filter(wanted)
+    if (suspects.length === 0) return []
     const holders = await leases.holders('lane.')
     const acted: string[] = []
     for (const suspect of suspects) {
@@ -67,15 +69,15 @@ export class SessionReconciler {
   }
 
   async #repair({ lane, session, seq }: LaneAggregates): Promise<boolean> {
-    const { workflow, sessions, projector, logger } = this.#options
+    const { lifecycle, sessions, projection, logger } = this.#options
     try {
       if (await sessions.status(lane.laneId)) return false
       // Anything that happened since the snapshot means that somebody is at work: look again next time.
-      if (projector.get(lane.laneId)?.seq !== seq) return false
+      if (projection.get(lane.laneId)?.seq !== seq) return false
       logger.warn({ laneId: lane.laneId, phase: session?.phase, status: lane.status }, 'nobody owns a session that should be live')
-      if (isLive(session) && session?.incarnation === lane.incarnation) await workflow.recover(lane)
+      if (isLive(session) && session?.incarnation === lane.incarnation) await lifecycle.recover(lane)
       else if (LIVE_STATUSES.has(lane.status)) {
-        await workflow.correct(lane.laneId, 'idle', { code: 'reconciled', message: 'No live session stands behind the status' })
+        await lifecycle.correct(lane.laneId, 'idle', { code: 'reconciled', message: 'No live session stands behind the status' })
       }
       return true
     } catch (error) {

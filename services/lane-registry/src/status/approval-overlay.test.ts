@@ -1,8 +1,8 @@
 import type { ApprovalsState, LaneState, SessionState } from '@codex-bridge/contracts'
 import { describe, expect, it } from 'vitest'
 import { approvalsState, eventOf, laneState, NOW, sessionState } from '../../test/lane-samples.ts'
-import { decideFromEvent } from '../lanes/lane-decider.ts'
 import { decideWaiting, type Surroundings } from './approval-overlay.ts'
+import { decideFromEvent } from './status-decider.ts'
 
 const asking = (threadId: string): SessionState['requests'][number] => ({
   requestId: 1,

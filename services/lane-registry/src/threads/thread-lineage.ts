@@ -1,13 +1,13 @@
 import { SOURCE_KINDS, type SubAgent, type ThreadChild } from '@codex-bridge/contracts'
 import { threadOf } from '../lanes/lane-view.ts'
-import type { LaneProjector } from '../projection/lane-projector.ts'
+import type { LaneProjection } from '../projection/lane-projection.ts'
 import type { CodexThread } from './thread-ranking.ts'
 
 type Params = Record<string, unknown>
 export type ThreadPage = { data: CodexThread[]; nextCursor: string | null }
 
 export type LineageOptions = {
-  projector: Pick<LaneProjector, 'all'>
+  projection: Pick<LaneProjection, 'all'>
   /** One page of thread/list. */
   page: (params: Params) => Promise<ThreadPage>
 }
@@ -40,7 +40,7 @@ export class ThreadLineage {
     const add = (lanes: Map<string, string[]>, threadId: string, laneId: string) => {
       lanes.set(threadId, [...(lanes.get(threadId) ?? []), laneId])
     }
-    for (const aggregates of this.#options.projector.all()) {
+    for (const aggregates of this.#options.projection.all()) {
       const threadId = threadOf(aggregates)
       if (threadId === null) continue
       add(own, threadId, aggregates.lane.laneId)
@@ -71,7 +71,7 @@ export class ThreadLineage {
 
   /** Sub-agents as the sessions last told of them. */
   #known(): Map<string, SubAgent> {
-    const agents = this.#options.projector.all().flatMap(({ session }) => session?.subAgents ?? [])
+    const agents = this.#options.projection.all().flatMap(({ session }) => session?.subAgents ?? [])
     return new Map(agents.map((agent) => [agent.threadId, agent]))
   }
 

@@ -1,28 +1,27 @@
 import { type Bus, NoRespondersError } from '@codex-bridge/bus'
-import { isUnknownMethod } from '@codex-bridge/codex-client'
 import {
   BridgeError,
   Codex,
-  isForbiddenMethod,
   type LoadedThreads,
   type Registry,
   type ReplyOf,
   type RequestOf,
   Sessions,
   SOURCE_KINDS,
-  type ThreadTurn,
 } from '@codex-bridge/contracts'
-import { fingerprint } from '@codex-bridge/service-kit'
 import type { LaneAggregates } from '../lanes/lane-view.ts'
-import type { LaneProjector } from '../projection/lane-projector.ts'
-import type { SessionClient } from '../sessions/session-client.ts'
-import { CommandMemory } from './command-memory.ts'
-import { hasNoTurnsYet, isLegacyThread, legacyThread, threadError } from './thread-errors.ts'
+import type { LaneProjection } from '../projection/lane-projection.ts'
+import { hasNoTurnsYet, threadError } from './thread-errors.ts'
 import { type Lineage, ThreadLineage, type ThreadPage } from './thread-lineage.ts'
 import { type ActiveThread, type CodexThread, isArchived, rankActive, surfaceOf } from './thread-ranking.ts'
 import type { ThreadFacts } from './thread-snapshot.ts'
 
-export type ThreadDeskOptions = { bus: Bus; projector: LaneProjector; sessions: SessionClient; timeoutMs: number; unrestricted: boolean }
+export type ThreadServiceOptions = {
+  bus: Bus
+  projection: LaneProjection
+  /** Deadline of one call to Codex, in milliseconds. */
+  timeoutMs: number
+}
 
 /** The app-server's pages have at most this many threads or turns, whatever is asked for. */
 const CODEX_PAGE = 100
@@ -36,43 +35,30 @@ type ThreadView = ReplyOf<typeof Registry.getThread>
 
 /** Calls on threads: through the lane that holds the thread live, else through a runner's own process. */
 export class ThreadService {
-  readonly #options: ThreadDeskOptions
-  readonly #memory = new CommandMemory()
+  readonly #options: ThreadServiceOptions
   readonly #lineage: ThreadLineage
 
-  constructor(options: ThreadDeskOptions) {
+  constructor(options: ThreadServiceOptions) {
     this.#options = options
-    this.#lineage = new ThreadLineage({ projector: options.projector, page: (params) => this.#page(params) })
+    this.#lineage = new ThreadLineage({ projection: options.projection, page: (params) => this.#page(params) })
   }
 
-  /** Any method under the policy. @throws BridgeError `rpc_method_forbidden`, `codex_error`, `no_runner` */
-  async rpc({ commandId, method, params }: RequestOf<typeof Registry.rpc>): Promise<unknown> {
-    if (!this.#options.unrestricted && isForbiddenMethod(method)) {
-      throw new BridgeError(
-        'rpc_method_forbidden',
-        `${method} leaves the sandbox, changes configuration or login, or is not known to be safe`,
-        {
-          details: { method, allow: 'BRIDGE_RPC_UNRESTRICTED=1' },
-        },
-      )
-    }
-    if (commandId === undefined) return await this.call(method, params)
-    return await this.#memory.run(commandId, fingerprint(method, params), () => this.call(method, params))
-  }
-
-  /** A call on the process that holds the thread of `params.threadId`, or on a runner's own. */
-  async call(method: string, params: Params): Promise<unknown> {
+  /**
+   * A call on the process that holds the thread of `params.threadId`, or on a runner's own.
+   * @param options.once for a method that changes something: it is never sent twice
+   */
+  async call(method: string, params: Params, { once = false } = {}): Promise<unknown> {
     const { threadId } = params
     // A fork needs no lock on its source, and the process that makes it holds the copy: that must not be the lane's.
-    const laneId = typeof threadId === 'string' && method !== 'thread/fork' ? this.#liveLaneOf(threadId) : undefined
+    const laneId = typeof threadId === 'string' && method !== 'thread/fork' ? this.liveLaneOf(threadId) : undefined
     const { bus, timeoutMs } = this.#options
     try {
-      if (laneId !== undefined) return await bus.call(Sessions.call, { method, params }, { laneId, timeoutMs })
+      if (laneId !== undefined) return await bus.call(Sessions.call, { method, params }, { laneId, timeoutMs, once })
     } catch (error) {
       if (!(error instanceof NoRespondersError)) throw threadError(error, threadId)
     }
     try {
-      return await bus.call(Codex.call, { method, params }, { timeoutMs })
+      return await bus.call(Codex.call, { method, params }, { timeoutMs, once })
     } catch (error) {
       if (error instanceof NoRespondersError) throw new BridgeError('no_runner')
       throw threadError(error, threadId)
@@ -106,20 +92,34 @@ export class ThreadService {
     return (await this.#described([thread]))[0] as ThreadView
   }
 
-  /** What the bridge's app-servers have loaded, sub-agents included. A process that does not answer in time is left out. */
+  /**
+   * What the bridge's app-servers have loaded, sub-agents included.
+   * @throws BridgeError `no_runner`, or what a process that does not answer in time leads to: a part must not pass for the whole
+   */
   async loaded(): Promise<LoadedThreads> {
-    const { bus, projector } = this.#options
-    const live = projector.all().filter(({ session }) => session?.phase === 'live')
+    const { bus, projection } = this.#options
+    const live = projection.all().filter(({ session }) => session?.phase === 'live')
     const request = { method: 'thread/loaded/list', params: {} }
     const timeoutMs = LOADED_MS
-    const ask = async (answer: Promise<unknown>, laneId: string | null): Promise<LoadedThreads['threads']> => {
-      const { data } = (await answer.catch(() => ({ data: [] }))) as { data: string[] }
-      return data.map((threadId) => ({ threadId, laneId }))
+    const threadsIn = (reply: unknown, laneId: string | null): LoadedThreads['threads'] =>
+      (reply as { data: string[] }).data.map((threadId) => ({ threadId, laneId }))
+    const inLane = async (laneId: string) => {
+      try {
+        return threadsIn(await bus.call(Sessions.call, request, { laneId, timeoutMs }), laneId)
+      } catch (error) {
+        // The session has ended since, and its threads with it.
+        if (error instanceof NoRespondersError) return []
+        throw error
+      }
     }
-    const found = await Promise.all([
-      ...live.map(({ lane }) => ask(bus.call(Sessions.call, request, { laneId: lane.laneId, timeoutMs }), lane.laneId)),
-      ask(bus.call(Codex.call, request, { timeoutMs }), null),
-    ])
+    const inRunner = async () => {
+      try {
+        return threadsIn(await bus.call(Codex.call, request, { timeoutMs }), null)
+      } catch (error) {
+        throw error instanceof NoRespondersError ? new BridgeError('no_runner') : error
+      }
+    }
+    const found = await Promise.all([inRunner(), ...live.map(({ lane }) => inLane(lane.laneId))])
     return { threads: found.flat(), nextCursor: null }
   }
 
@@ -162,90 +162,6 @@ export class ThreadService {
     }
   }
 
-  /**
-   * The contract's rollback: drops the last `numTurns` turns. Codex reverts to before a turn, so the oldest of them is looked
-   * up first; fewer turns than asked for means all of them, none means nothing to do.
-   */
-  rollback({ commandId, threadId, numTurns }: RequestOf<typeof Registry.rollbackThread>): Promise<ReplyOf<typeof Registry.rollbackThread>> {
-    return this.#memory.run(commandId, fingerprint('rollback', { threadId, numTurns }), () => this.#rollBack(threadId, numTurns))
-  }
-
-  async #rollBack(threadId: string, numTurns: number): Promise<ReplyOf<typeof Registry.rollbackThread>> {
-    const turns = await this.#lastTurns(threadId, numTurns)
-    const oldest = turns.at(-1)
-    if (!oldest) return { thread: ((await this.call('thread/read', { threadId })) as { thread: unknown }).thread, droppedTurns: 0 }
-    const droppedTurns = turns.length
-    try {
-      return { ...((await this.call('thread/revert', { threadId, beforeTurnId: oldest.id })) as Params), droppedTurns }
-    } catch (error) {
-      if (!isLegacyThread(error) && !isUnknownMethod(error, 'thread/revert')) throw error
-      return { ...(await this.#rollBackInPlace(threadId, droppedTurns, oldest.id)), droppedTurns }
-    }
-  }
-
-  /** As Codex did it before it had thread/revert; for a while it had both, one for each kind of thread. */
-  async #rollBackInPlace(threadId: string, numTurns: number, beforeTurnId: string): Promise<Params> {
-    try {
-      return (await this.call('thread/rollback', { threadId, numTurns })) as Params
-    } catch (error) {
-      throw isUnknownMethod(error, 'thread/rollback') ? legacyThread(threadId, beforeTurnId) : error
-    }
-  }
-
-  /** The newest turns, newest first; all of them where there are fewer. */
-  async #lastTurns(threadId: string, most: number): Promise<{ id: string }[]> {
-    const turns: { id: string }[] = []
-    let cursor: string | null = null
-    do {
-      const limit = Math.min(CODEX_PAGE, most - turns.length)
-      const params: Params = { threadId, limit, sortDirection: 'desc', itemsView: 'notLoaded', cursor }
-      try {
-        const page = (await this.call('thread/turns/list', params)) as { data: { id: string }[]; nextCursor: string | null }
-        turns.push(...page.data)
-        cursor = page.nextCursor
-      } catch (error) {
-        if (!hasNoTurnsYet(error)) throw error
-        cursor = null
-      }
-    } while (cursor !== null && turns.length < most)
-    return turns
-  }
-
-  /** Start, steer or interrupt: through the lane's session where a lane holds the thread, so that it shows in its events. */
-  async turn(request: RequestOf<typeof Registry.turnOnThread>): Promise<ThreadTurn> {
-    const { commandId, threadId, action } = request
-    const laneId = this.#liveLaneOf(threadId)
-    const above = action === 'interrupt' ? this.#workOf(threadId) : undefined
-    if (above) {
-      const receipt = await this.#options.sessions.turn(above.laneId, { turnId: above.turnId, ...request })
-      if (receipt) return { ...receipt, threadId, action }
-    }
-    if (laneId !== undefined) {
-      const receipt = await this.#options.sessions.turn(laneId, request)
-      if (receipt) return { ...receipt, threadId, action }
-    }
-    const { turnId } = await this.#memory.run(commandId, fingerprint('turn', { ...request, commandId: '' }), () => this.#turn(request))
-    const status = ({ start: 'inProgress', steer: 'steered', interrupt: 'interrupting' } as const)[action]
-    return { laneId: null, sessionId: null, threadId, turnId, action, status, commandId, seq: null }
-  }
-
-  async #turn(request: RequestOf<typeof Registry.turnOnThread>): Promise<{ turnId: string | null }> {
-    const { threadId, action, input, turnId, expectedTurnId, options = {} } = request
-    const text = [{ type: 'text', text: input ?? '', text_elements: [] }]
-    const expected = expectedTurnId === undefined ? {} : { expectedTurnId }
-    if (action === 'start') {
-      const started = (await this.call('turn/start', { ...options, ...expected, threadId, input: text })) as { turn: { id: string } }
-      return { turnId: started.turn.id }
-    }
-    if (action === 'steer') {
-      const params = { ...options, threadId, expectedTurnId: expectedTurnId ?? turnId ?? '', input: text }
-      return (await this.call('turn/steer', params)) as { turnId: string }
-    }
-    const named = turnId ?? expectedTurnId
-    await this.call('turn/interrupt', { ...options, threadId, turnId: named ?? '' })
-    return { turnId: named ?? null }
-  }
-
   async #page(params: Params): Promise<ThreadPage> {
     return (await this.call('thread/list', params)) as ThreadPage
   }
@@ -256,18 +172,9 @@ export class ThreadService {
   }
 
   /** The lane whose process has the thread. One that waits for it holds nothing. */
-  #liveLaneOf(threadId: string): string | undefined {
+  liveLaneOf(threadId: string): string | undefined {
     const holds = ({ session }: LaneAggregates): boolean =>
       session?.phase === 'live' && session.threadId === threadId && !session.readinessDeferred
-    return this.#options.projector.all().find(holds)?.lane.laneId
-  }
-
-  /** The running turn of a thread that is a sub-agent, and the lane it works for: only that lane's process can end it. */
-  #workOf(threadId: string): { laneId: string; turnId: string } | undefined {
-    for (const { lane, session } of this.#options.projector.all()) {
-      const agent = session?.subAgents?.find((each) => each.threadId === threadId && each.status === 'running')
-      if (agent?.turnId) return { laneId: lane.laneId, turnId: agent.turnId }
-    }
-    return
+    return this.#options.projection.all().find(holds)?.lane.laneId
   }
 }

@@ -10,7 +10,7 @@ import {
   type ThreadWriter,
 } from '@codex-bridge/contracts'
 import { isLive, type LaneAggregates, threadOf } from '../lanes/lane-view.ts'
-import type { LaneProjector } from '../projection/lane-projector.ts'
+import type { LaneProjection } from '../projection/lane-projection.ts'
 import type { ThreadService } from '../threads/thread-service.ts'
 
 /** How long runners have to look around, in milliseconds. */
@@ -49,7 +49,7 @@ export const mergeSnapshots = (sights: readonly HostSnapshot[]): HostView => {
   return { blind: blind ? (blind.reason ?? 'Processes cannot be seen') : null, processes: [...processes.values()], writers }
 }
 
-export type LookoutOptions = { bus: Bus; projector: LaneProjector; threads: ThreadService }
+export type LookoutOptions = { bus: Bus; projection: LaneProjection; threads: ThreadService }
 
 /** Asks the runners what runs on their hosts, and joins it with what the lanes know. */
 export class RunnerSurvey {
@@ -95,7 +95,7 @@ export class RunnerSurvey {
 
   /** Threads of live lanes: those run, whatever can be seen. */
   #ownThreads(): RunningCodex['threads'] {
-    return this.#options.projector.all().flatMap(({ lane, session }) => {
+    return this.#options.projection.all().flatMap(({ lane, session }) => {
       if (session?.phase !== 'live' || session.threadId === null || session.readinessDeferred) return []
       return [{ threadId: session.threadId, pid: session.process?.pid ?? null, surface: 'bridge' as const, laneId: lane.laneId }]
     })
@@ -104,7 +104,7 @@ export class RunnerSurvey {
   #laneOf(threadId: string): string | null {
     const has = (aggregates: LaneAggregates): boolean =>
       threadOf(aggregates) === threadId || (aggregates.session?.subAgents?.some((agent) => agent.threadId === threadId) ?? false)
-    const lanes = this.#options.projector.all().filter(has)
+    const lanes = this.#options.projection.all().filter(has)
     return (lanes.find(({ session }) => isLive(session)) ?? lanes[0])?.lane.laneId ?? null
   }
 }

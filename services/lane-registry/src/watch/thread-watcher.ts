@@ -11,7 +11,8 @@ import {
 import { type Logger, stampEvent } from '@codex-bridge/service-kit'
 import { type Static, Type } from 'typebox'
 import type { LaneAggregates } from '../lanes/lane-view.ts'
-import type { LaneProjector, ProjectedLane } from '../projection/lane-projector.ts'
+import type { ProjectedLane } from '../projection/lane-entry.ts'
+import type { LaneProjection } from '../projection/lane-projection.ts'
 import type { ThreadService } from '../threads/thread-service.ts'
 import type { HostView, RunnerSurvey } from './runner-survey.ts'
 import { decideObservation, isWatched, type ThreadObservation } from './thread-changes.ts'
@@ -19,7 +20,7 @@ import { decideObservation, isWatched, type ThreadObservation } from './thread-c
 export type WatcherOptions = {
   bus: Bus
   log: EventLog
-  projector: LaneProjector
+  projection: LaneProjection
   threads: ThreadService
   survey: RunnerSurvey
   logger: Logger
@@ -33,10 +34,6 @@ const READS_AT_ONCE = 4
 const ERRORS_TOLD = 20
 
 const SETTINGS_KEY = 'watch'
-/** How long a tick waits for a projection that is being rebuilt, in milliseconds. */
-const PROJECTION_MS = 10_000
-const POLL_MS = 50
-
 /** Codes that say that reading on is pointless for now. */
 const HOPELESS: ReadonlySet<string> = new Set(['no_runner', 'codex_unavailable', 'codex_timeout', 'command_timeout', 'bus_unavailable'])
 
@@ -137,7 +134,7 @@ export class ThreadWatcher {
   async #tick(): Promise<WatchStatus> {
     const started = performance.now()
     const { survey, logger } = this.#options
-    await this.#projected()
+    await this.#options.projection.current()
     const batch = this.#nextBatch()
     const found: WatchFinding[] = []
     const errors: TickError[] = []
@@ -162,13 +159,8 @@ export class ThreadWatcher {
     return this.status()
   }
 
-  async #projected(): Promise<void> {
-    const deadline = Date.now() + PROJECTION_MS
-    while (!this.#options.projector.leading && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, POLL_MS))
-  }
-
   #nextBatch(): ProjectedLane[] {
-    const watched = this.#options.projector
+    const watched = this.#options.projection
       .all()
       .filter(isWatched)
       .sort((left, right) => (left.lane.laneId < right.lane.laneId ? -1 : 1))
@@ -202,7 +194,7 @@ export class ThreadWatcher {
       throw error
     })
     // In the meantime a session of ours may have taken the thread; what it does is no news from outside.
-    const now = this.#options.projector.get(lane.laneId)
+    const now = this.#options.projection.get(lane.laneId)
     if (!now || now.lane.threadId !== lane.threadId || !isWatched(now)) return
     const paths = workspacesOf(aggregates)
     const sighting: ThreadObservation = {
