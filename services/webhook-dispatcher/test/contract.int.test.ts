@@ -13,7 +13,7 @@ const PLAIN_SECRET = 'planted secret, never to be seen'
 const isWebhook = validator(Webhook)
 const isEnvelope = validator(WebhookEnvelope)
 
-/** Runs against a broker with the real users and permissions: whatever the service may not do fails here. */
+/** Runs against a broker with the real users and permissions, so that anything the service may not do fails here. */
 describe('webhooks as in the contract', () => {
   let fixture: DispatcherFixture
   beforeAll(async () => {
@@ -23,7 +23,7 @@ describe('webhooks as in the contract', () => {
   })
   afterAll(() => fixture.stop())
 
-  it('delivers the envelope, signed, and shows the delivery', async () => {
+  it('delivers the signed envelope and shows the delivery', async () => {
     const webhook = await fixture.create('/signed', {
       events: ['lane.completed'],
       secret: SECRET,
@@ -84,7 +84,7 @@ describe('webhooks as in the contract', () => {
     expect(fixture.receiver.requestsTo('/signed')).toHaveLength(1)
   })
 
-  it('gives a subscription nothing from before it, and everything after', async () => {
+  it('delivers nothing from before the subscription, and everything after', async () => {
     const webhook = await fixture.create('/fresh')
     const first = await fixture.emit('lane-fresh', 'lane.created')
     await fixture.delivered('/fresh', [first])
@@ -93,7 +93,7 @@ describe('webhooks as in the contract', () => {
     await fixture.remove(webhook.id)
   })
 
-  it('sends a test to the one subscription, whatever it listens to', async () => {
+  it('sends a test to its subscription only, whatever its patterns', async () => {
     const [one, other] = [
       await fixture.create('/test-one', { events: ['lane.never'], scope: { laneId: 'lane-t' } }),
       await fixture.create('/test-other'),
@@ -117,7 +117,7 @@ describe('webhooks as in the contract', () => {
     await Promise.all([one, other].map(({ id }) => fixture.remove(id)))
   })
 
-  it('lists, changes and deletes', async () => {
+  it('lists, changes and deletes subscriptions', async () => {
     const webhook = await fixture.create('/crud', { events: ['lane.a'], secret: PLAIN_SECRET })
     const listed = await fixture.ask(Webhooks.list, {})
     expect(listed.nextCursor).toBeNull()
@@ -147,7 +147,7 @@ describe('webhooks as in the contract', () => {
     expect((await fixture.ask(Webhooks.list, {})).webhooks.some(({ id }) => id === webhook.id)).toBe(false)
   })
 
-  it('answers a repeated command with the first answer and refuses a reused key', async () => {
+  it('carries out a repeated command once and refuses a reused key', async () => {
     const commandId = randomUUID()
     const [first, again] = await Promise.all([
       fixture.create('/once', { secret: 'a' }, commandId),
@@ -164,7 +164,7 @@ describe('webhooks as in the contract', () => {
     await fixture.remove(first.id)
   })
 
-  it('refuses what it cannot use', async () => {
+  it('refuses invalid addresses and secrets', async () => {
     const webhook = await fixture.create('/valid', { secret: 'real' })
     for (const body of [
       { url: 'http://10.0.0.1/' },
@@ -180,7 +180,7 @@ describe('webhooks as in the contract', () => {
     await fixture.remove(webhook.id)
   })
 
-  it('never lets a private address answer, and says no more than of a dead one', async () => {
+  it('reports a blocked address and a dead one alike', async () => {
     const [blocked, dead] = [
       await fixture.create('/x', { url: 'http://localhost.localdomain.invalid/' }),
       await fixture.create('/x', { url: 'http://127.0.0.1:1/' }),
@@ -191,7 +191,7 @@ describe('webhooks as in the contract', () => {
     await Promise.all([blocked, dead].map(({ id }) => fixture.remove(id)))
   })
 
-  it('keeps secrets out of the log, the bucket and every answer', async () => {
+  it('keeps secrets out of the log, the bucket and all answers', async () => {
     const webhook = await fixture.create('/secret', { secret: PLAIN_SECRET })
     await fixture.delivered('/secret', [await fixture.emit('lane-secret')])
     await fixture.patch(webhook.id, { secret: `${PLAIN_SECRET} 2` })
@@ -214,7 +214,7 @@ describe('webhooks as in the contract', () => {
     await fixture.remove(webhook.id)
   })
 
-  it('was refused nothing by a broker that does refuse', async () => {
+  it('needs no permission that its role does not have', async () => {
     const problems: string[] = []
     const login = { user: 'webhook-dispatcher', password: 'webhook-dispatcher-password' }
     const intruder = await connectBus({

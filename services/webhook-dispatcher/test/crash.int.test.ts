@@ -10,7 +10,7 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const LANES = 6
 
-/** Emits events over some lanes until told to stop; each lane's events in their order. */
+/** Emits events on some lanes until it is stopped. `sent` has the events of each lane in order. */
 const keepEmitting = (fixture: DispatcherFixture) => {
   const sent = new Map<string, string[]>()
   let going = true
@@ -25,7 +25,7 @@ const keepEmitting = (fixture: DispatcherFixture) => {
   return {
     sent,
     all: () => [...sent.values()].flat(),
-    /** Resolves when so many more events have been emitted. */
+    /** Resolves when `count` more events have been emitted. */
     more: (count: number) => {
       const wanted = [...sent.values()].flat().length + count
       return waitFor(() => [...sent.values()].flat().length >= wanted, { timeoutMs: 20_000, describe: `${count} more events` })
@@ -37,7 +37,7 @@ const keepEmitting = (fixture: DispatcherFixture) => {
   }
 }
 
-describe('when something dies', () => {
+describe('deliveries', () => {
   let fixture: DispatcherFixture
   beforeEach(async () => {
     fixture = await DispatcherFixture.start()
@@ -45,7 +45,7 @@ describe('when something dies', () => {
   })
   afterEach(() => fixture.stop())
 
-  it('the dispatcher, again and again: nothing is lost, lanes stay in order, duplicates carry the same id', async () => {
+  it('survive repeated kills of the dispatcher: none is lost, lanes stay in order, duplicates have the same id', async () => {
     const paths = ['/one', '/two', '/three']
     for (const path of paths) {
       fixture.receiver.on(path, answer.delay(4))
@@ -75,7 +75,7 @@ describe('when something dies', () => {
     expect(duplicates).toBeLessThanOrEqual(restarts * paths.length * 8)
   })
 
-  it('the broker, killed and started again in the middle: nothing is lost, lanes stay in order', async () => {
+  it('survive restarts of the broker: none is lost, lanes stay in order', async () => {
     fixture.receiver.on('/one', answer.delay(4))
     const webhook = await fixture.create('/one')
     const traffic = keepEmitting(fixture)
@@ -95,14 +95,14 @@ describe('when something dies', () => {
     )
     expect([...idsPerEvent(requests).values()].every(({ size }) => size === 1)).toBe(true)
     expect(firstSeenPerLane(requests)).toEqual(traffic.sent)
-    // The watch is alive after the outage: a change reaches deliveries.
+    // The watch works after the outage: a change reaches the deliveries.
     await fixture.patch(webhook.id, { url: fixture.receiver.url('/two') })
     await fixture.delivered('/two', [await fixture.emit('lane-after')])
     await waitFor(async () => (await fixture.queued('LANE_JOBS', webhook.id)) === 0, { timeoutMs: 10_000 })
     await waitFor(async () => (await fixture.get(webhook.id)).lastDeliveryAt)
   })
 
-  it('the leading one of two: the other goes on, and either of them answers', async () => {
+  it('continue in the other of two dispatchers when the leader is killed', async () => {
     await fixture.startDispatcher('webhook-dispatcher-2')
     fixture.receiver.on('/one', answer.delay(4))
     await fixture.create('/one')
@@ -122,20 +122,20 @@ describe('when something dies', () => {
     expect((await fixture.get(late.id)).enabled).toBe(true)
   })
 
-  it('the broker hangs for a while: what was delivered meanwhile is acknowledged after all, and not delivered again', async () => {
+  it('made while the broker hangs are acknowledged later and not repeated', async () => {
     fixture.receiver.on('/one', answer.delay(300))
     const webhook = await fixture.create('/one')
     const event = await fixture.emit('lane-1')
     await fixture.receiver.waitForRequests(1)
     await fixture.nats.pause()
-    // Longer than an acknowledgement waits, shorter than it takes to give up the connection.
+    // Longer than the timeout of an acknowledgement, shorter than it takes to give up the connection.
     await sleep(6500)
     await fixture.nats.resume()
     await waitFor(async () => (await fixture.queued('LANE_JOBS', webhook.id)) === 0, { timeoutMs: 15_000 })
     expect(await fixture.delivered('/one', [event])).toHaveLength(1)
   })
 
-  it('nothing: a subscription made through a process that does not lead misses no event', async () => {
+  it('of a subscription created through either of two dispatchers miss no event', async () => {
     await fixture.startDispatcher('webhook-dispatcher-2')
     for (let round = 0; round < 30; round += 1) {
       const path = `/round-${round}`
@@ -145,7 +145,7 @@ describe('when something dies', () => {
     }
   })
 
-  it('nothing: a subscription the leader learns of late gets what happened since its creation, in order', async () => {
+  it('of a subscription the leader learns of late include the events since its creation, in order', async () => {
     const bucket = await JsonBucket.open(fixture.bus, BUCKETS.webhooks, Type.Unknown())
     const template = await fixture.create('/template')
     const stored = (await bucket.get(`sub.${template.id}`))?.value as Record<string, unknown>
@@ -154,11 +154,11 @@ describe('when something dies', () => {
       const before = await fixture.emit('lane-1')
       const { lastSeq } = await new EventLog(fixture.bus).extent()
       const events = [await fixture.emit('lane-1'), await fixture.emit('lane-2'), await fixture.emit('lane-1')]
-      // Another process would have stored it after reading the end of the log, before these events were planned.
+      // As if another process had read the end of the log before these events and stored the subscription only now.
       await fixture.delivered('/template', events)
       const createdAt = new Date(Date.now() - 1000).toISOString()
       const late = { ...stored, id: `wh_late${round}`, url: fixture.receiver.url(path), createdSeq: lastSeq, createdAt }
-      // The next event comes in the very moment in which the leader learns of it.
+      // The next event is stored at the moment the leader learns of the subscription.
       const [next] = await Promise.all([fixture.emit('lane-1'), bucket.create(`sub.wh_late${round}`, late)])
       const requests = await fixture.delivered(path, [...events, next], 5000)
       expect(requests.map(eventIdOf)).not.toContain(before)
@@ -168,7 +168,7 @@ describe('when something dies', () => {
     }
   })
 
-  it('an orderly end delivers nothing twice', async () => {
+  it('are not repeated after an orderly stop', async () => {
     fixture.receiver.on('/one', answer.delay(20))
     await fixture.create('/one')
     const traffic = keepEmitting(fixture)
@@ -185,7 +185,7 @@ describe('when something dies', () => {
     expect(firstSeenPerLane(requests)).toEqual(traffic.sent)
   })
 
-  it('retries keep their count and their time over a crash', async () => {
+  it('keep their attempts and due times over a crash', async () => {
     const [dispatcher] = fixture.dispatchers.splice(0)
     await dispatcher?.stop()
     await fixture.stop()

@@ -28,12 +28,10 @@ import {
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 
 export type FixtureOptions = {
-  /** Runs the server with one user per role and the real permissions. */
+  /** Runs the broker with one user per role and the real permissions. */
   secured?: boolean
   env?: Record<string, string>
 }
-
-export type TestReceipt = { deliveryId: string; eventId: string; queued: boolean }
 
 /** A real broker, a receiver, and any number of dispatcher processes. */
 export class DispatcherFixture {
@@ -68,7 +66,7 @@ export class DispatcherFixture {
     const data = createTempDir('webhook-dispatcher-')
     const passwords = Object.fromEntries(BUS_ROLES.map((role) => [role, `${role}-password`])) as Record<BusRole, string>
     const rendered = renderServerConfig({ host: '127.0.0.1', port: 4222, storeDir: data.path, passwords, version: '2.9.10' })
-    // Address, name and store are the test's own; the users and their permissions are the real ones.
+    // Address, name and store are set by the test; users and permissions are the real ones.
     const configText = rendered.replace(/^(listen|server_name):.*\n/gm, '').replace(/^jetstream \{[^}]*\}\n/m, '')
     const { nats, bus } = options.secured
       ? await startBroker({ configText }, { user: 'migrator', password: passwords.migrator })
@@ -76,7 +74,7 @@ export class DispatcherFixture {
     return new DispatcherFixture(options, nats, bus, await startWebhookReceiver(), data)
   }
 
-  /** Everything the dispatchers wrote so far. */
+  /** All output of the dispatchers so far. */
   get output(): string {
     return this.#output
   }
@@ -153,14 +151,14 @@ export class DispatcherFixture {
     return event.id
   }
 
-  /** Messages in one of the streams, of one subscription. */
+  /** Number of messages of one subscription in a stream. */
   async queued(stream: 'LANE_JOBS' | 'LANE_DEAD', id: string): Promise<number> {
     const subject = stream === 'LANE_JOBS' ? subjects.job(id) : subjects.dead(id)
     const info = await this.bus.jsm.streams.info(stream, { subjects_filter: subject })
     return info.state.subjects?.[subject] ?? 0
   }
 
-  /** Resolves when a path has got every one of these events. */
+  /** Resolves when a path has received all of these events. */
   async delivered(path: string, eventIds: readonly string[], timeoutMs = 20_000): Promise<ReceivedRequest[]> {
     await waitFor(() => missing(this.receiver.requestsTo(path), eventIds).length === 0, {
       timeoutMs,
@@ -178,7 +176,7 @@ export const missing = (requests: readonly ReceivedRequest[], eventIds: readonly
   return eventIds.filter((id) => !seen.has(id))
 }
 
-/** Each event's webhook ids: more than one would mean that a duplicate cannot be told. */
+/** The webhook ids of each event. More than one would make a duplicate unrecognizable. */
 export const idsPerEvent = (requests: readonly ReceivedRequest[]): Map<string, Set<string>> => {
   const ids = new Map<string, Set<string>>()
   for (const request of requests) {
@@ -188,7 +186,7 @@ export const idsPerEvent = (requests: readonly ReceivedRequest[]): Map<string, S
   return ids
 }
 
-/** The events of each lane in the order in which they were first answered with 2xx or, without answers, first received. */
+/** The events of each lane in the order in which they were first received. */
 export const firstSeenPerLane = (requests: readonly ReceivedRequest[]): Map<string, string[]> => {
   const lanes = new Map<string, string[]>()
   for (const request of requests) {
