@@ -1,2 +1,2 @@
 export { connectStore } from './connection.ts'
-export { InvalidSnapshotError, type Page, type PageQuery, SnapshotStore } from './snapshot-store.ts'
+export { InvalidSnapshotError, memberOf, type Page, type PageQuery, parseCursor, SnapshotStore } from './snapshot-store.ts'

@@ -1,58 +1,30 @@
-import { AggregateStore, type Bus, decodeEvent, type EventLog, readLatest, runReactor } from '@codex-bridge/bus'
+import type { Version } from '@codex-bridge/bus'
 import {
   type Approval,
   type Approvals,
   type ApprovalsState,
   BridgeError,
-  type BridgeEvent,
-  CHECKPOINTS,
-  isEventOf,
+  type LaneState,
+  type ReplyOf,
   type RequestOf,
-  subjects,
 } from '@codex-bridge/contracts'
-import { fingerprint, type Logger, stampEvent } from '@codex-bridge/service-kit'
-import { decideExpiry, decideFromSession, decideManualRequest, decideResolution } from './approval-decider.ts'
+import { fingerprint } from '@codex-bridge/service-kit'
+import { type ApprovalsContext, expiryFrom } from './context.ts'
+import { decideManualRequest } from './deciders/request-decider.ts'
+import { decideResolution } from './deciders/resolution-decider.ts'
 
-export type ThreadRetrierOptions = { bus: Bus; log: EventLog; logger: Logger; expirySec: number }
-
-/** How often due approvals are looked for, in milliseconds. */
-const EXPIRY_CHECK_MS = 1000
-
-const WAIT_OUT = { patienceMs: Number.POSITIVE_INFINITY } as const
-
-/** Owns the approval aggregate: follows sessions, takes decisions, ends what nobody decides. */
+/** The verbs of the service. Every process answers them from the log, whichever leads. */
 export class ApprovalService {
-  readonly #options: ThreadRetrierOptions
-  readonly #store: AggregateStore<'approval'>
-  /** Pending approvals with a deadline, by id. */
-  readonly #due = new Map<string, Approval>()
+  readonly #context: ApprovalsContext
 
-  constructor(options: ThreadRetrierOptions) {
-    this.#options = options
-    this.#store = new AggregateStore(options.log, 'approval', stampEvent)
-  }
-
-  /** Follows the log until the signal fires. Run it as leader. */
-  async run(signal: AbortSignal): Promise<void> {
-    const { bus, logger } = this.#options
-    this.#due.clear()
-    for (const event of await readLatest(bus, subjects.aggregateEvents('approval'), decodeEvent)) {
-      if (isEventOf(event, 'approval')) this.#note(event.state)
-    }
-    const timer = setInterval(() => void this.#expire(), EXPIRY_CHECK_MS)
-    try {
-      const observe = (problem: string) => logger.warn({ problem }, 'reactor')
-      await runReactor({ bus, name: CHECKPOINTS.approvals, signal, observe, decode: decodeEvent }, (event) => this.#react(event))
-    } finally {
-      clearInterval(timer)
-    }
+  constructor(context: ApprovalsContext) {
+    this.#context = context
   }
 
   /** @throws BridgeError `lane_not_found` */
-  async list({ laneId }: RequestOf<typeof Approvals.list>): Promise<{ approvals: Approval[]; nextCursor: null }> {
-    const [{ state }, event] = await Promise.all([this.#store.load(laneId), this.#options.log.last(laneId, 'lane')])
-    const lane = event?.state
-    if (!lane || lane.deleted) throw new BridgeError('lane_not_found', `No lane ${laneId}`)
+  async list({ laneId }: RequestOf<typeof Approvals.list>): Promise<ReplyOf<typeof Approvals.list>> {
+    const [{ state }, lane] = await Promise.all([this.#context.approvals.load(laneId), this.#lane(laneId)])
+    // The approvals of a lane that was deleted and created again under its id are not shown.
     const current = state?.incarnation === lane.incarnation ? state : undefined
     return {
       approvals: [...(current?.pending ?? []), ...(current?.ended ?? [])].sort((left, right) => left.raisedSeq - right.raisedSeq),
@@ -60,68 +32,35 @@ export class ApprovalService {
     }
   }
 
+  /** Approves or denies. @throws BridgeError as decideResolution */
   async decide(request: RequestOf<typeof Approvals.decide>): Promise<Approval> {
     const now = new Date().toISOString()
-    const { version } = await this.#store.transact(request.laneId, (current) => decideResolution(current, { ...request, now }))
-    const approval = version.state?.ended.find(({ approvalId }) => approvalId === request.approvalId)
-    this.#due.delete(request.approvalId)
-    return approval as Approval
+    const { version } = await this.#context.approvals.transact(request.laneId, (current) => decideResolution(current, { ...request, now }))
+    return approvalIn(version, request.approvalId)
   }
 
-  /** Asks a person by hand. @throws BridgeError `lane_not_found` */
+  /** Asks for a decision without Codex. @throws BridgeError `lane_not_found` */
   async request({ commandId, body }: RequestOf<typeof Approvals.request>): Promise<Approval> {
     const { laneId, source = 'runtime', reason = 'Asked by hand' } = body
-    const lane = (await this.#options.log.last(laneId, 'lane'))?.state
-    if (!lane || lane.deleted) throw new BridgeError('lane_not_found', `No lane ${laneId}`)
-    const { expirySec } = this.#options
-    const expiresAt = expirySec > 0 ? new Date(Date.now() + expirySec * 1000).toISOString() : null
+    const { incarnation } = await this.#lane(laneId)
+    const now = new Date()
     const approvalId = `apr_${fingerprint('request-approval', commandId).replaceAll(/[^A-Za-z0-9]/g, '0')}`
-    const asked = { laneId, incarnation: lane.incarnation, approvalId, source, reason, now: new Date().toISOString(), expiresAt }
-    const { version } = await this.#store.transact(laneId, (current) => decideManualRequest(current, asked))
-    if (version.state) this.#note(version.state)
-    return [...(version.state?.pending ?? []), ...(version.state?.ended ?? [])].find(
-      (approval) => approval.approvalId === approvalId,
-    ) as Approval
+    const expiresAt = expiryFrom(now, this.#context.expirySec)
+    const manual = { laneId, incarnation, approvalId, source, reason, now: now.toISOString(), expiresAt }
+    const { version } = await this.#context.approvals.transact(laneId, (current) => decideManualRequest(current, manual))
+    return approvalIn(version, approvalId)
   }
 
-  async #react(event: BridgeEvent): Promise<void> {
-    // What another instance stored, such as a manual request: the leader alone lets it expire.
-    if (isEventOf(event, 'approval')) this.#note(event.state)
-    if (!isEventOf(event, 'session') || !this.#mayMatter(event)) return
-    const now = new Date().toISOString()
-    const { expirySec } = this.#options
-    const expiresAt = expirySec > 0 ? new Date(Date.now() + expirySec * 1000).toISOString() : null
-    for (;;) {
-      const decide = (version: { state: ApprovalsState | undefined; seq: number }) => decideFromSession(version, event, now, expiresAt)
-      const { event: appended, version } = await this.#store.transact(event.laneId, decide, WAIT_OUT)
-      if (version.state) this.#note(version.state)
-      if (!appended) return
-    }
+  async #lane(laneId: string): Promise<LaneState> {
+    const lane = (await this.#context.log.last(laneId, 'lane'))?.state
+    if (!lane || lane.deleted) throw new BridgeError('lane_not_found', `No lane ${laneId}`)
+    return lane
   }
+}
 
-  /**
-   * Forwarded notifications never open or close a request, and most sessions never ask: only what can change an approval is
-   * worth a look at the log.
-   */
-  #mayMatter(event: BridgeEvent): boolean {
-    return event.type.startsWith('lane.session.')
-  }
-
-  #note(state: ApprovalsState): void {
-    for (const { approvalId } of state.ended) this.#due.delete(approvalId)
-    for (const approval of state.pending) if (approval.expiresAt) this.#due.set(approval.approvalId, approval)
-  }
-
-  async #expire(): Promise<void> {
-    const now = new Date().toISOString()
-    for (const approval of [...this.#due.values()]) {
-      if (approval.expiresAt === null || approval.expiresAt > now) continue
-      try {
-        await this.#store.transact(approval.laneId, (version) => decideExpiry(version, approval.approvalId, now))
-        this.#due.delete(approval.approvalId)
-      } catch (error) {
-        this.#options.logger.warn({ err: error, laneId: approval.laneId }, 'expiry is tried again')
-      }
-    }
-  }
+/** The approval that a decider has just written or recognized. */
+const approvalIn = ({ state }: Version<ApprovalsState>, approvalId: string): Approval => {
+  const approval = [...(state?.pending ?? []), ...(state?.ended ?? [])].find((known) => known.approvalId === approvalId)
+  if (!approval) throw new Error(`approval ${approvalId} is not in the state that was written`)
+  return approval
 }
