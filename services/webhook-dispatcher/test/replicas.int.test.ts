@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { Webhooks } from '@codex-bridge/contracts'
+import { JsonBucket } from '@codex-bridge/bus'
+import { BUCKETS, Webhooks } from '@codex-bridge/contracts'
 import { waitFor } from '@codex-bridge/testkit'
+import { Type } from 'typebox'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { DispatcherFixture, eventIdOf } from './support/dispatcher-fixture.ts'
 
@@ -83,6 +85,20 @@ describe('two dispatchers', () => {
       expect(received.filter((id) => id !== eventId)).toEqual(expected)
       await fixture.remove(webhook.id)
     }
+  })
+
+  it('apply a change to the very next event even if the watch of the leader has broken', async () => {
+    const bucket = await JsonBucket.open(fixture.bus, BUCKETS.webhooks, Type.Record(Type.String(), Type.Unknown()))
+    const webhook = await fixture.create('/broken-watch', { events: ['lane.a'] })
+    await fixture.delivered('/broken-watch', [await fixture.emit('lane-1', 'lane.a')])
+    for await (const { name } of fixture.bus.jsm.consumers.list(`KV_${BUCKETS.webhooks}`)) {
+      await fixture.bus.jsm.consumers.delete(`KV_${BUCKETS.webhooks}`, name)
+    }
+    const stored = await bucket.get(`sub.${webhook.id}`)
+    if (!stored) throw new Error('the subscription is not stored')
+    await bucket.update(`sub.${webhook.id}`, { ...stored.value, events: ['lane.b'] }, stored.revision)
+    await fixture.delivered('/broken-watch', [await fixture.emit('lane-1', 'lane.b')], 30_000)
+    expect(await fixture.get(webhook.id)).toMatchObject({ events: ['lane.b'] })
   })
 
   it('show the same status once it is stored', async () => {
