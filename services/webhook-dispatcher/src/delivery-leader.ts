@@ -35,6 +35,8 @@ export class DeliveryLeader {
     const { bus, logger, store } = this.#context
     const planner = new JobPlanner({ bus, store, jobs: new WorkQueue(bus, STREAMS.jobs), logger })
     const delivery = new DeliveryManager(this.#context, planner)
+    // At once: the reactor ends only after the event it is handling, which may wait for a long backfill.
+    signal.addEventListener('abort', () => planner.stop(), { once: true })
     try {
       await planner.start()
       this.#delivery = delivery

@@ -65,6 +65,7 @@ export class JobPlanner {
     for (const { id } of this.#store.all()) this.#noticeNew(id)
   }
 
+  /** Ends a backfill under way; the next leader starts it over. Events are not planned while one is incomplete. */
   stop(): void {
     this.#stopped = true
     this.#offChange()
@@ -113,7 +114,7 @@ export class JobPlanner {
     for (let record = this.#backfills[0]; record && !this.#stopped; record = this.#backfills[0]) {
       try {
         await this.#planMissed(record)
-        this.#backfills.shift()
+        if (!this.#stopped) this.#backfills.shift()
       } catch (err) {
         this.#logFailedBackfill(record, err)
         await sleep(RETRY_MS)
@@ -124,6 +125,7 @@ export class JobPlanner {
   async #planMissed(record: SubscriptionRecord): Promise<void> {
     for await (const raw of readRange(this.#bus, { from: record.createdSeq + 1, to: this.#plannedSeq })) {
       const { event } = decodeEnvelope(raw.bytes, raw.seq)
+      if (this.#stopped) return
       if (event && matches(record, event)) await this.#publish(record, event)
     }
   }
