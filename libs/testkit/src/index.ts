@@ -1,5 +1,5 @@
 export { findExecutable, freePort } from '@codex-bridge/platform'
-export { type EventSample, eventSamples, sampleEvent } from './builders/event-samples.ts'
+export { eventSamples, sampleEvent } from './builders/event-samples.ts'
 export { approvalsState, BUILT_AT, laneState, liveSession, openRequest, sessionState } from './builders/states.ts'
 export { codexUnderTest } from './codex/codex-under-test.ts'
 export { TestRepository } from './files/git-repository.ts'

@@ -12,7 +12,6 @@ import type { SessionReconciler } from './sessions/session-reconciler.ts'
 import type { ThreadCommands } from './threads/thread-commands.ts'
 import type { ThreadService } from './threads/thread-service.ts'
 import type { RunnerSurvey } from './watch/runner-survey.ts'
-import type { ThreadWatcher } from './watch/thread-watcher.ts'
 
 export type RegistryParts = {
   bus: Bus
@@ -73,23 +72,6 @@ export const serveRegistry = (parts: RegistryParts): Promise<Endpoints> => {
       health: () => describe(parts),
     },
     { observe: logServed(parts.logger) },
-  )
-}
-
-/** Serves what only the leader can answer, because only the leader runs the watcher. */
-export const serveWatch = (parts: { bus: Bus; watcher: ThreadWatcher; logger: Logger; instance: string }): Promise<Endpoints> => {
-  const { bus, watcher, logger, instance } = parts
-  return serve(
-    bus,
-    { name: 'lane-registry-leader', version: BRIDGE_VERSION, metadata: { instance } },
-    Registry,
-    {
-      watchStatus: () => watcher.status(),
-      watchStart: (request) => watcher.start(request),
-      watchStop: () => watcher.stop(),
-      watchTick: () => watcher.tick(),
-    },
-    { observe: logServed(logger) },
   )
 }
 

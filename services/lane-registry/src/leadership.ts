@@ -1,12 +1,12 @@
 import { type Bus, decodeEvent, type LeaseTable, reactorCheckpoint, runAsLeader, runReactor } from '@codex-bridge/bus'
 import type { Logger } from '@codex-bridge/service-kit'
-import { serveWatch } from './endpoints.ts'
 import { POLICY } from './projection/lane-projection.ts'
 import type { RedisCopy } from './projection/redis-copy.ts'
 import type { Retention } from './retention/retention.ts'
 import type { SessionReconciler } from './sessions/session-reconciler.ts'
 import type { StatusPolicy } from './status/status-policy.ts'
 import type { ThreadWatcher } from './watch/thread-watcher.ts'
+import { serveWatch } from './watch/watch-endpoints.ts'
 
 export type LeadershipOptions = {
   bus: Bus

@@ -37,7 +37,7 @@ type Types = {
 
 /** The types an aggregate's owner writes. Forwarded notifications belong to the session. */
 export type EventTypeOf<A extends Aggregate> = Types[A]
-export type EventType = EventTypeOf<Aggregate>
+type EventType = EventTypeOf<Aggregate>
 
 export type PayloadOf<T extends EventType> = T extends keyof Schemas ? Static<Schemas[T]['payload']> : Static<typeof NotificationPayload>
 
@@ -50,18 +50,17 @@ export type Draft<A extends Aggregate> = Drafts[A]
 
 declare const unknownType: unique symbol
 /** The type of an event that this version does not know. Comparing it with a known type never matches. */
-export type UnknownType = `lane.${string}` & { readonly [unknownType]: true }
+type UnknownType = `lane.${string}` & { readonly [unknownType]: true }
 
 type Stored = Pick<EventEnvelope, 'seq' | 'id' | 'ts'>
 
 /** An event of a newer version. Its payload is opaque; its state is typed when it belongs to an aggregate of this version. */
-export type OpaqueEvent<S = Record<string, unknown>> = Stored & Context & { type: UnknownType; payload: Record<string, unknown>; state: S }
+type OpaqueEvent<S = Record<string, unknown>> = Stored & Context & { type: UnknownType; payload: Record<string, unknown>; state: S }
 
 type Events = {
   [A in Aggregate]: { [T in EventTypeOf<A>]: Stored & DraftOf<A, T> }[EventTypeOf<A>] | OpaqueEvent<StateOf<A>>
 }
 export type EventOf<A extends Aggregate> = Events[A]
-export type LaneEvent = EventOf<'lane'>
 export type SessionEvent = EventOf<'session'>
 export type ApprovalEvent = EventOf<'approval'>
 

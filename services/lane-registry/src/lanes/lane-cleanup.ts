@@ -7,7 +7,7 @@ const DEFAULT_LIMIT = 100
 const HOUR_MS = 3_600_000
 
 /** Lanes of tests and checks, by the names those give them. */
-export const isSynthetic = ({ laneId, projectId }: { laneId: string; projectId: string | null }): boolean =>
+const isSynthetic = ({ laneId, projectId }: { laneId: string; projectId: string | null }): boolean =>
   [laneId, projectId].some((name) => name !== null && /^(synthetic|smoke|test)-/.test(name))
 
 /** What a cleanup would do, oldest lanes first: pure, so that a dry run and a real one choose alike. */

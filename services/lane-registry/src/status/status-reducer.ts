@@ -6,7 +6,7 @@ export type Status = { status: LaneStatus; reason: StatusReason | null }
 export const LIVE_STATUSES: ReadonlySet<LaneStatus> = new Set(['starting', 'running', 'needs_approval', 'verifying'])
 
 /** Codes that mean "cannot go on without an outside change" rather than "failed". */
-export const BLOCKING_CODES: ReadonlySet<string> = new Set([
+const BLOCKING_CODES: ReadonlySet<string> = new Set([
   'readiness_blocked',
   'active_writer',
   'archived',

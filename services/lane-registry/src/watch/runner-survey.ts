@@ -18,7 +18,7 @@ const LOOK_MS = 2000
 const DEFAULT_WINDOW_SEC = 300
 
 /** Who has a thread open for writing. */
-export type Writer = ThreadWriter & { own: boolean }
+type Writer = ThreadWriter & { own: boolean }
 
 /** What all runners together see. */
 export type HostView = {

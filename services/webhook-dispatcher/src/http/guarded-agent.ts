@@ -29,7 +29,7 @@ const sharedResolver = (): Resolve => {
  * The lookup of a connection. The connection goes to exactly the addresses that were checked, so changing a name in between
  * (DNS rebinding) achieves nothing. One refused address refuses the name. Never called for an address literal.
  */
-export const guardedLookup =
+const guardedLookup =
   (resolve: Resolve, allowed: readonly Network[]): LookupFunction =>
   (hostname, options, callback) => {
     resolve(hostname).then(

@@ -8,7 +8,7 @@ export const isUsableSecret = (secret: string): boolean =>
   !secret.startsWith(PREFIX) || (secret.length > PREFIX.length && BASE64.test(secret.slice(PREFIX.length)))
 
 /** The key of a secret: decoded base64 after `whsec_`, otherwise the UTF-8 bytes of the text. */
-export const signingKey = (secret: string): Buffer =>
+const signingKey = (secret: string): Buffer =>
   secret.startsWith(PREFIX) ? Buffer.from(secret.slice(PREFIX.length), 'base64') : Buffer.from(secret, 'utf8')
 
 /** A Standard Webhooks signature: HMAC-SHA256 over `id.timestamp.body`, using the exact bytes that are sent. */

@@ -4,7 +4,7 @@ import { type Static, Type } from 'typebox'
 import { deliveryIdOf, eventKeyOf, type SubscriptionRecord } from '../subscriptions/subscription-record.ts'
 
 /** Type of the event that a test sends. It is created here and not in the log, so its sequence is 0. */
-export const TEST_EVENT = 'webhook.test'
+const TEST_EVENT = 'webhook.test'
 
 /** One event for one subscription, as queued. Carries the event, because the log may have dropped it by the last attempt. */
 export const DeliveryJob = Type.Object({

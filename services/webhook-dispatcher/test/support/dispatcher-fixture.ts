@@ -169,7 +169,7 @@ export class DispatcherFixture {
 }
 
 export const eventIdOf = (request: ReceivedRequest): string => (request.json as { eventId: string }).eventId
-export const laneIdOf = (request: ReceivedRequest): string => (request.json as { laneId: string }).laneId
+const laneIdOf = (request: ReceivedRequest): string => (request.json as { laneId: string }).laneId
 
 export const missing = (requests: readonly ReceivedRequest[], eventIds: readonly string[]): string[] => {
   const seen = new Set(requests.map(eventIdOf))
