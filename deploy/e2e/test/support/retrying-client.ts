@@ -30,7 +30,11 @@ export const retryingApi = (baseUrls: readonly string[]): ApiClient => {
       turn += 1
       const left = deadline - performance.now()
       try {
-        const answer = await client.raw<T>(method, path, { ...options, headers, timeoutMs: Math.max(1, Math.min(ATTEMPT_MS, left)) })
+        const answer = await client.raw<T>(method, path, {
+          ...options,
+          headers,
+          timeoutMs: Math.ceil(Math.max(1, Math.min(ATTEMPT_MS, left))),
+        })
         if (!isOpen(answer) || left < ATTEMPT_MS) return answer
       } catch (error) {
         if (left < ATTEMPT_MS) throw error
